@@ -1,0 +1,1 @@
+"""What a run is, and what happened: manifest, steps, store, command line."""

@@ -1,0 +1,1 @@
+"""Documents in, packed rows out: BPE, token shards, mixture, packing."""

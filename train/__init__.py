@@ -1,0 +1,1 @@
+"""Packed rows in, weights out."""
