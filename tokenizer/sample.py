@@ -1,0 +1,105 @@
+"""The text that a tokenizer is trained on: a fixed draw of documents, with small sources lifted.
+
+A source's part goes by its size to the power of 0.5, so that a hundredfold crawl does not drown the code; what a small
+source cannot give, the others do.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+
+from gristmill.curation.shards import read_batches
+from gristmill.tokenizer.bpe import TokenizerParams
+from gristmill.tokenizer.draw import document_draws
+from gristmill.tokenizer.pieces import pieces
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A document shard as far as sampling needs to know it."""
+
+    source: str
+    """The source's name."""
+    path: str
+    """Its Arrow IPC file (contract 2)."""
+    num_bytes: int
+    """Bytes of text in it, as UTF-8."""
+
+
+def budgets(sizes: Mapping[str, int], sample_bytes: int, exponent: float) -> dict[str, int]:
+    """Bytes to draw from each source: parts by `size ** exponent`, none above its size, together `sample_bytes` if there
+    is as much.
+
+    >>> budgets({"web": 10_000, "code": 100}, 1_100, 0.5)
+    {'code': 100, 'web': 1000}
+    """
+    result: dict[str, int] = {}
+    left = sample_bytes
+    pending = sorted(sizes)
+    while pending:
+        total = sum(sizes[source] ** exponent for source in pending)
+        full = [s for s in pending if not sizes[s] or sizes[s] ** (1 - exponent) * total <= left]
+        if not full:
+            result |= {s: int(left * sizes[s] ** exponent / total) for s in pending}
+            break
+        result |= {s: sizes[s] for s in full}
+        left -= sum(sizes[s] for s in full)
+        pending = [s for s in pending if s not in result]
+    return dict(sorted(result.items()))
+
+
+def sample(shards: Sequence[Shard], params: TokenizerParams, seed: int) -> Iterator[str]:
+    """Texts to train on, `params.sample_bytes` of them at most, in pieces of at most a million characters.
+
+    Documents are taken in the order of a hash of seed and id until their source's budget is spent; the last is cut to
+    fit. Shards are read in the order of their names, whatever order they come in; a source that gives only a part is
+    read twice, first for ids and lengths.
+    """
+    by_source = defaultdict(list)
+    for shard in sorted(shards, key=lambda s: (s.source, s.path)):
+        by_source[shard.source].append(shard)
+    sizes = {source: sum(s.num_bytes for s in members) for source, members in by_source.items()}
+    allowed = budgets(sizes, params.sample_bytes, params.sample_exponent)
+    for source, members in by_source.items():
+        partial = allowed[source] < sizes[source]
+        drawn = _drawn_bytes(members, allowed[source], seed) if partial else [None] * len(members)
+        for shard, take in zip(members, drawn, strict=True):
+            for text in _texts(shard.path, take):
+                yield from pieces(text)
+
+
+def _drawn_bytes(shards: list[Shard], budget: int, seed: int) -> list[np.ndarray]:
+    """Bytes to take from each document, one array for each shard: all, none, or a part of the last one drawn."""
+    draws, lengths, num_rows = [], [], []
+    for shard in shards:
+        rows = 0
+        for batch in read_batches(Path(shard.path), ["id", "text"]):
+            draws.append(document_draws(batch["id"].to_pylist(), seed, "tokenizer sample"))
+            lengths.append(pc.binary_length(batch["text"]).to_numpy(zero_copy_only=False).astype(np.int64))
+            rows += len(batch)
+        num_rows.append(rows)
+    length = np.concatenate([np.empty(0, np.int64), *lengths])
+    order = np.argsort(np.concatenate([np.empty(0, np.uint64), *draws]), kind="stable")
+    before = np.cumsum(length[order]) - length[order]
+    take = np.empty_like(length)
+    take[order] = np.clip(budget - before, 0, length[order])
+    return np.split(take, np.cumsum(num_rows)[:-1])
+
+
+def _texts(path: str, take: np.ndarray | None) -> Iterator[str]:
+    """The texts of a shard, or the first `take[i]` bytes of text i where that is more than none."""
+    row = 0
+    for batch in read_batches(Path(path), ["text"]):
+        texts = batch["text"]
+        if take is None:
+            for text in texts:
+                yield text.as_py()
+        else:
+            part = take[row : row + len(texts)]
+            for i in np.flatnonzero(part):
+                yield texts[int(i)].as_py().encode()[: part[i]].decode(errors="ignore")
+        row += len(texts)
