@@ -1,0 +1,178 @@
+"""How many tokens each source gives, and which documents are kept for validation."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from gristmill.tokenizer.draw import SCALE, document_draws
+
+
+@dataclass(frozen=True)
+class MixtureParams:
+    """How much to draw for training, and how much never to train on."""
+
+    tokens: int | None = None
+    """Tokens to train on; None: as many as weights and max_epochs allow, or everything once where no weight is set."""
+
+    validation: float = 0.01
+    """Share of the documents that is held out for validation; at least one document always is."""
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and self.tokens < 1:
+            raise ValueError(f"tokens: {self.tokens} must be at least 1; leave it out for all there is.")
+        if not 0 <= self.validation < 1:
+            raise ValueError(
+                f"validation: {self.validation} must be a share of at least 0 and below 1, such as 0.01."
+            )
+
+
+def is_validation(ids: Iterable[str], share: float, seed: int) -> np.ndarray:
+    """Whether each document is held out, bool[N], by a hash of its id: new documents never change the side of old ones."""
+    return validation_draws(ids, seed) < share * SCALE
+
+
+def validation_draws(ids: Iterable[str], seed: int) -> np.ndarray:
+    """The numbers behind `is_validation`, uint64[N]; the smallest are held out first."""
+    return document_draws(ids, seed, "validation")
+
+
+def allocate(
+    available: Mapping[str, int],
+    weights: Mapping[str, float] | None,
+    max_epochs: Mapping[str, float],
+    tokens: int | None,
+) -> dict[str, int]:
+    """Tokens to draw from each source, by its weight and at most `available * max_epochs` (1 where not given).
+
+    `weights` need no particular sum; None means natural sizes, and 0 means nothing from that source. With
+    `tokens` None the result is the largest that keeps the weights (for natural sizes: everything once); otherwise it
+    sums to `tokens` exactly. Raises ValueError that names every source short of tokens, by how much, and what would
+    mend it.
+
+    >>> allocate({"web": 900, "books": 50}, {"web": 0.8, "books": 0.2}, {"books": 4}, None)
+    {'web': 800, 'books': 200}
+    """
+    _check_names(available, weights, max_epochs)
+    shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
+    caps = {s: int(available[s] * Fraction(str(max_epochs.get(s, 1)))) for s in shares}
+    if empty := [source for source in shares if not available[source]]:
+        raise ValueError(
+            f"no tokens in {', '.join(sorted(empty))}; set weight: 0, or look at what its filters drop."
+        )
+    if not shares:
+        raise ValueError(
+            "no source has tokens to train on; give at least one a weight above 0 and documents."
+        )
+    total = sum(shares.values())
+    most = min(int(caps[s] * total / shares[s]) for s in shares)
+    if weights is None and tokens is None:
+        most = min(most, sum(available.values()))
+    if tokens is not None and _short(shares, caps, tokens):
+        raise ValueError(_shortage(available, weights, shares, caps, tokens, most))
+    drawn = _apportion(shares, most if tokens is None else tokens, caps)
+    return {source: drawn.get(source, 0) for source in available}
+
+
+def _check_names(
+    available: Mapping[str, int], weights: Mapping[str, float] | None, max_epochs: Mapping[str, float]
+) -> None:
+    problems = []
+    if weights is not None:
+        if missing := [s for s in available if s not in weights]:
+            problems.append(
+                f"no weight for {', '.join(missing)}: give every source one (0 leaves it out), or none"
+            )
+        problems += [
+            f"weight of {s} is {w}: it must be 0 or more" for s, w in weights.items() if not 0 <= w < math.inf
+        ]
+    problems += [
+        f"max_epochs of {s} is {e}: it must be above 0" for s, e in max_epochs.items() if not 0 < e < math.inf
+    ]
+    unknown = sorted({*(weights or {}), *max_epochs} - set(available))
+    if unknown:
+        problems.append(f"no such source: {', '.join(unknown)} (there are {', '.join(sorted(available))})")
+    if problems:
+        raise ValueError("mixture: " + "; ".join(problems) + ".")
+
+
+def _apportion(shares: Mapping[str, Fraction], tokens: int, caps: Mapping[str, int]) -> dict[str, int]:
+    """Whole tokens by share, none above its cap: largest remainders first, ties by name."""
+    total = sum(shares.values())
+    exact = {s: tokens * share / total for s, share in shares.items()}
+    drawn = {s: int(e) for s, e in exact.items()}
+    left = tokens - sum(drawn.values())
+    for source in sorted(shares, key=lambda s: (drawn[s] - exact[s], s)):
+        if left and drawn[source] < caps[source]:
+            drawn[source] += 1
+            left -= 1
+    return drawn
+
+
+def _shortage(
+    available: Mapping[str, int],
+    weights: Mapping[str, float] | None,
+    shares: Mapping[str, Fraction],
+    caps: Mapping[str, int],
+    tokens: int,
+    most: int,
+) -> str:
+    """Every source that cannot give its part, and the three ways out with their numbers."""
+    total = sum(shares.values())
+    lines, raised = [], []
+    for source in _short(shares, caps, tokens):
+        asked = math.ceil(tokens * shares[source] / total)
+        lines.append(
+            f"{source} must give {asked:,} tokens and has {caps[source]:,}, {asked - caps[source]:,} short"
+        )
+        raised.append(f"{source} to {math.ceil(Fraction(asked * 100, available[source])) / 100:.15g}")
+    ways = [f"raise max_epochs of {', '.join(raised)}", f"set tokens: {most} or less"]
+    lower = _feasible_weights(shares, caps, tokens)
+    if weights is not None and lower:
+        ways.insert(
+            1, "lower the weight of " + ", ".join(f"{s} to {w:.15g}" for s, w in sorted(lower.items()))
+        )
+    return (
+        "the mixture asks for more than there is: "
+        + "; ".join(lines)
+        + ". To mend it, "
+        + ", or ".join(ways)
+        + "."
+    )
+
+
+def _feasible_weights(
+    shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int
+) -> dict[str, float]:
+    """Lower weights for the sources that run out, the others' as they are; {} if no weights would do."""
+    capped: dict[str, int] = {}
+    while True:
+        rest = {s: share for s, share in shares.items() if s not in capped}
+        left = tokens - sum(capped.values())
+        if not rest or left <= 0:
+            return {}
+        scale = left / sum(rest.values())
+        over = {s: caps[s] for s, share in rest.items() if share * scale > caps[s]}
+        capped |= over
+        if not over:
+            break
+    for digits in (4, 8, 15):  # what is rounded off goes to the rest, which may have no room for it
+        lower = {s: _floor_digits(cap / scale, digits) for s, cap in capped.items()}
+        if not _short(shares | {s: Fraction(str(w)) for s, w in lower.items()}, caps, tokens):
+            return lower
+    return {}
+
+
+def _short(shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int) -> list[str]:
+    """Sources whose share of `tokens` is above their cap, by name."""
+    total = sum(shares.values())
+    return sorted(s for s in shares if tokens * shares[s] / total > caps[s])
+
+
+def _floor_digits(value: Fraction, digits: int) -> float:
+    if not value:
+        return 0.0
+    step = Fraction(10) ** (math.floor(math.log10(value)) + 1 - digits)
+    return float(value // step * step)

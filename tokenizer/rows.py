@@ -1,0 +1,247 @@
+"""Packed rows on disk and in memory (contract 5): an index into token shards, not a copy of them.
+
+A row is `seq_length + 1` tokens, because LitGPT reads batches of [B, T + 1]: inputs `[:, :T]`, targets `[:, 1:]`.
+So rows do not overlap, each token stands in one row, and only a row's first token is never a target.
+
+`packed/train/rows-<first row>.arrow` hold 8,192 rows each, `packed/validation/` likewise, in training order:
+
+    segments: list<struct<source, shard, row, start, length>>
+
+`shard` is the name that `pack` was given for a token shard, `row` the document in it, `start` the first token within
+the document. A row's segments stand one after the other from position 0; padding only follows the last.
+
+`packed/index.arrow` is the way back: the same segments sorted by source, shard, row and start, with `split`,
+`packed_row` (the row of training) and `position` (the place in that row). Names are dictionary-encoded. Schema metadata
+(all text, prefixed `gristmill.`): `contract`, `version`, `seq_length`, `method`, `end_id`, `tokenizer`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gristmill.tokenizer.encode import TokenFile
+
+ROWS_VERSION = 1
+"""Version of the packed rows' contract."""
+
+FILE_ROWS = 8192
+"""Rows in a file."""
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+_SEGMENT = {"source": _NAME, "shard": _NAME, "row": pa.int32(), "start": pa.int64(), "length": pa.int32()}
+
+ROWS_SCHEMA = pa.schema(
+    [
+        pa.field(
+            "segments",
+            pa.list_(
+                pa.field("item", pa.struct([pa.field(n, t, False) for n, t in _SEGMENT.items()]), False)
+            ),
+            nullable=False,
+        )
+    ]
+)
+
+INDEX_SCHEMA = pa.schema(
+    [pa.field(n, t, False) for n, t in _SEGMENT.items()]
+    + [
+        pa.field("split", pa.dictionary(pa.int8(), pa.string()), False),
+        pa.field("packed_row", pa.int64(), False),
+        pa.field("position", pa.int32(), False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Segments of packed rows as columns of equal length, in the order of rows and of places within them."""
+
+    shard: np.ndarray
+    """int32: index into the list of (source, shard) names."""
+    row: np.ndarray
+    """int32: document within the token shard."""
+    start: np.ndarray
+    """int64: first token within the document."""
+    length: np.ndarray
+    """int32: tokens."""
+    packed_row: np.ndarray
+    """int64: the row of training that holds it; does not decrease."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that the segments fill."""
+        return int(self.packed_row[-1]) + 1 if len(self.packed_row) else 0
+
+    @property
+    def position(self) -> np.ndarray:
+        """int64: where each segment begins in its row."""
+        return places(self.length, np.searchsorted(self.packed_row, self.packed_row))
+
+
+def places(lengths: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Where each segment begins in its row, given the index of the row's first segment."""
+    before = np.cumsum(lengths, dtype=np.int64) - lengths
+    return before - before[first]
+
+
+def write_rows(
+    folder: Path, segments: Segments, names: Sequence[tuple[str, str]], metadata: Mapping[str, str]
+) -> None:
+    """Write the rows of one split into `folder`, 8,192 to a file; `names` are (source, shard), sorted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = ROWS_SCHEMA.with_metadata(_metadata("rows", metadata))
+    for first in range(0, segments.num_rows, FILE_ROWS):
+        last = min(first + FILE_ROWS, segments.num_rows)
+        bounds = np.searchsorted(segments.packed_row, np.arange(first, last + 1))
+        chosen = slice(bounds[0], bounds[-1])
+        columns = _columns(segments, chosen, names)
+        struct = pa.StructArray.from_arrays(
+            list(columns.values()), fields=list(schema.field(0).type.value_type)
+        )
+        lists = pa.ListArray.from_arrays(
+            pa.array(bounds - bounds[0], pa.int32()), struct, type=schema.field(0).type
+        )
+        path = folder / f"rows-{first:010d}.arrow"
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            writer.write_batch(pa.record_batch([lists], schema=schema))
+
+
+def write_index(
+    path: Path, splits: Mapping[str, Segments], names: Sequence[tuple[str, str]], metadata: Mapping[str, str]
+) -> None:
+    """Write all segments of all splits, sorted by document."""
+    parts = list(splits.values())
+    merged = Segments(
+        *(
+            np.concatenate([getattr(part, field) for part in parts])
+            for field in ("shard", "row", "start", "length", "packed_row")
+        )
+    )
+    split = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part.row) for part in parts])
+    position = np.concatenate([part.position for part in parts]).astype(np.int32)
+    order = np.lexsort((merged.packed_row, split, merged.start, merged.row, merged.shard))
+    schema = INDEX_SCHEMA.with_metadata(_metadata("index", metadata))
+    columns = _columns(merged, order, names)
+    columns["split"] = pa.DictionaryArray.from_arrays(pa.array(split[order]), pa.array(list(splits)))
+    columns["packed_row"] = pa.array(merged.packed_row[order])
+    columns["position"] = pa.array(position[order])
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
+
+
+def _columns(
+    segments: Segments, chosen: slice | np.ndarray, names: Sequence[tuple[str, str]]
+) -> dict[str, pa.Array]:
+    sources = sorted({source for source, _ in names})
+    shards = sorted({shard for _, shard in names})
+    source_of = np.array([sources.index(source) for source, _ in names], np.int32)
+    number = {shard: i for i, shard in enumerate(shards)}
+    shard_of = np.array([number[shard] for _, shard in names], np.int32)
+    shard = segments.shard[chosen]
+    return {
+        "source": pa.DictionaryArray.from_arrays(pa.array(source_of[shard]), pa.array(sources, pa.string())),
+        "shard": pa.DictionaryArray.from_arrays(pa.array(shard_of[shard]), pa.array(shards, pa.string())),
+        "row": pa.array(segments.row[chosen]),
+        "start": pa.array(segments.start[chosen]),
+        "length": pa.array(segments.length[chosen]),
+    }
+
+
+def _metadata(contract: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    return {"gristmill.contract": contract, "gristmill.version": str(ROWS_VERSION), **metadata}
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """The rows of one split, memory-mapped."""
+
+    table: pa.Table
+    """One column `segments`, one line for each row of training."""
+    seq_length: int
+    """Tokens that are predicted in a row; a row holds one more."""
+    end_id: int
+    """Pads rows."""
+
+
+def open_rows(folder: str | Path) -> PackedRows:
+    """The rows of `packed/train` or `packed/validation`, in order. Raises ValueError if there are none."""
+    paths = sorted(Path(folder).glob("rows-*.arrow"))
+    if not paths:
+        raise ValueError(f"{folder} holds no packed rows; run the pack step first.")
+    tables = []
+    for path in paths:
+        with pa.memory_map(str(path)) as file:
+            tables.append(pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all())
+    metadata = tables[0].schema.metadata
+    if metadata.get(b"gristmill.version") != str(ROWS_VERSION).encode():
+        raise ValueError(f"{folder} holds no packed rows of version {ROWS_VERSION}; pack them again.")
+    return PackedRows(
+        pa.concat_tables(tables), int(metadata[b"gristmill.seq_length"]), int(metadata[b"gristmill.end_id"])
+    )
+
+
+def gather(
+    rows: pa.Table, shards: Mapping[tuple[str, str], TokenFile], width: int, end_id: int
+) -> np.ndarray:
+    """The tokens of packed rows, int64[B, width], padded with `end_id`.
+
+    `rows` is a slice of `PackedRows.table`, `shards` the open token shards by (source, shard), `width` seq_length + 1.
+    """
+    tokens = np.full(len(rows) * width, end_id, np.int64)
+    line = 0
+    for lists in rows["segments"].chunks:
+        segments = lists.flatten()
+        place = _line_places(lists, width) + line * width
+        line += len(lists)
+        source, shard = segments.field("source"), segments.field("shard")
+        pairs = np.asarray(source.indices, np.int64) * len(shard.dictionary) + np.asarray(shard.indices)
+        row, start, length = (np.asarray(segments.field(name)) for name in ("row", "start", "length"))
+        for pair in np.unique(pairs):
+            s, n = divmod(int(pair), len(shard.dictionary))
+            opened = shards[source.dictionary[s].as_py(), shard.dictionary[n].as_py()]
+            chosen = np.flatnonzero(pairs == pair)
+            begin = opened.starts[row[chosen]] + start[chosen]
+            for to, at, count in zip(
+                place[chosen].tolist(), begin.tolist(), length[chosen].tolist(), strict=True
+            ):
+                tokens[to : to + count] = opened.file[at : at + count]
+    return tokens.reshape(len(rows), width)
+
+
+def segment_numbers(rows: pa.Table, width: int) -> np.ndarray:
+    """Which segment of its row each token belongs to, int32[B, width], counted from 0; -1 is padding.
+
+    Two tokens of a row may attend to each other if they have the same number.
+    """
+    numbers = np.full(len(rows) * width, -1, np.int32)
+    line = 0
+    for lists in rows["segments"].chunks:
+        lengths = np.asarray(lists.flatten().field("length"))
+        per_row = np.diff(np.asarray(lists.offsets))
+        number = np.arange(len(lengths)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
+        start = np.repeat(_line_places(lists, width) + line * width, lengths)
+        within = np.arange(len(start)) - np.repeat(np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
+        numbers[start + within] = np.repeat(number, lengths)
+        line += len(lists)
+    return numbers.reshape(len(rows), width)
+
+
+def _line_places(lists: pa.ListArray, width: int) -> np.ndarray:
+    """Where each segment begins in a block of `len(lists)` rows."""
+    lengths = np.asarray(lists.flatten().field("length"))
+    per_row = np.diff(np.asarray(lists.offsets))
+    first = np.repeat(np.cumsum(per_row) - per_row, per_row)
+    return places(lengths, first) + np.repeat(np.arange(len(lists)) * width, per_row)
+
+
+def rows_of(index: str | Path, source: str, shard: str, row: int) -> pa.Table:
+    """Where the tokens of one document went: its lines of `index.arrow`, none if it was never drawn."""
+    with pa.memory_map(str(index)) as file:
+        table = pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all()
+    return table.filter(
+        (pc.field("source") == source) & (pc.field("shard") == shard) & (pc.field("row") == row)
+    )
