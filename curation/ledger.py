@@ -1,0 +1,67 @@
+"""Contract 3, the ledger: one row for every document that was ever read, with its features and its verdict."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gristmill.curation.edits import EDIT_TYPE
+
+LEDGER_VERSION = 1
+
+VERDICT_FIELDS = [
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("kind", pa.string(), nullable=False),
+    pa.field("locator", pa.string(), nullable=False),
+    pa.field("url", pa.string()),
+    pa.field("title", pa.string()),
+    pa.field("status", pa.string(), nullable=False),  # kept | dropped
+    pa.field(
+        "stage", pa.string()
+    ),  # the step that dropped it: extract, filter, dedup, decontaminate or shards
+    pa.field("rule", pa.string()),  # the rule that dropped it
+    pa.field("value", pa.float64()),  # what the rule saw
+    pa.field("threshold", pa.float64()),  # what the rule asks for
+    pa.field("duplicate_of", pa.string()),  # id of the document that was kept instead
+    pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
+    pa.field("language", pa.string()),
+    pa.field("language_score", pa.float32()),
+    pa.field("content_hash", pa.string()),
+    pa.field("edits", EDIT_TYPE),  # what was cut or masked in a kept document
+]
+"""Columns that every ledger has; the features of `curation/features.py` follow, null where there was no text."""
+
+
+def ledger_schema(features: pa.Schema) -> pa.Schema:
+    """The ledger's columns when documents were measured as `features`."""
+    return pa.schema(VERDICT_FIELDS + [pa.field(f.name, f.type) for f in features])
+
+
+def write_ledger(path: Path, table: pa.Table) -> None:
+    """Write a ledger file; equal rows are equal bytes."""
+    table = table.replace_schema_metadata({"gristmill.version": str(LEDGER_VERSION)})
+    pq.write_table(table, path, compression="zstd", row_group_size=65_536, store_schema=True)
+
+
+def read_ledger(folder: Path, columns: list[str] | None = None, filters=None) -> pa.Table:
+    """All ledger files under a folder (`runs/<manifest>/ledger` or one source's) as one table, in order of path."""
+    tables = [
+        pq.read_table(path, columns=columns, filters=filters) for path in sorted(folder.rglob("*.parquet"))
+    ]
+    return pa.concat_tables(tables) if tables else pa.table({})
+
+
+def verdict_counts(table: pa.Table) -> Mapping[str, object]:
+    """Counts of a ledger: documents, kept, dropped per rule (in order of name)."""
+    statuses = table["status"].to_pylist()
+    dropped: dict[str, int] = {}
+    for status, rule in zip(statuses, table["rule"].to_pylist(), strict=True):
+        if status == "dropped":
+            dropped[rule] = dropped.get(rule, 0) + 1
+    return {
+        "documents": len(statuses),
+        "kept": statuses.count("kept"),
+        "dropped": dict(sorted(dropped.items())),
+    }

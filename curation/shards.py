@@ -1,0 +1,83 @@
+"""The one place that reads and writes Arrow files of documents: texts, measures, verdicts and document shards.
+
+All of them are Arrow IPC files (zstd), written batch by batch under a temporary folder of the caller's, so that memory
+is bounded by a batch and a reader needs pyarrow alone. Row i of one unit's files is the same document in each.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from gristmill.curation.documents import DOCUMENT_VERSION
+
+MAX_BATCH_DOCUMENTS = 1024
+MAX_BATCH_BYTES = 64 * 2**20
+"""A record batch ends at whichever comes first (contract 2); a longer document is a batch of its own."""
+
+MAX_DOCUMENT_BYTES = 256 * 2**20
+"""A document above this is a named drop, `document_too_large`."""
+
+
+def write_batches(
+    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], metadata: dict | None = None
+) -> int:
+    """Write record batches to an Arrow IPC file (zstd); gives the number of rows.
+
+    zstd's bytes do not depend on the number of threads (checked in tests), so equal rows are equal files.
+    """
+    schema = schema.with_metadata({"gristmill.version": str(DOCUMENT_VERSION), **(metadata or {})})
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    rows = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
+        for batch in batches:
+            writer.write_batch(batch.cast(schema))
+            rows += batch.num_rows
+    return rows
+
+
+def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The record batches of an Arrow IPC file, one in memory at a time."""
+    with pa.memory_map(str(path)) as source:
+        options = None
+        if columns is not None:
+            schema = pa.ipc.open_file(source).schema
+            options = pa.ipc.IpcReadOptions(
+                included_fields=[schema.get_field_index(name) for name in columns]
+            )
+        reader = pa.ipc.open_file(source, options=options)
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A whole Arrow IPC file as a table; for columns that are small beside the texts."""
+    with pa.memory_map(str(path)) as source:
+        schema = pa.ipc.open_file(source).schema
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    return pa.Table.from_batches(read_batches(path, columns), schema.remove_metadata())
+
+
+class Batcher:
+    """Rows in, record batches of contract 2's size out."""
+
+    def __init__(self, schema: pa.Schema):
+        self._schema = schema
+        self._rows: list[dict] = []
+        self._bytes = 0
+
+    def add(self, row: dict, size_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Take a row; give the finished batch if this row would overfill it."""
+        if self._rows and (
+            len(self._rows) == MAX_BATCH_DOCUMENTS or self._bytes + size_bytes > MAX_BATCH_BYTES
+        ):
+            yield from self.flush()
+        self._rows.append(row)
+        self._bytes += size_bytes
+
+    def flush(self) -> Iterator[pa.RecordBatch]:
+        """The rows that are left, as one batch; nothing if there are none."""
+        if self._rows:
+            yield pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
+            self._rows, self._bytes = [], 0

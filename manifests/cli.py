@@ -1,0 +1,262 @@
+"""The command line. Every command takes a manifest; flags say how it runs, never what it produces.
+
+Errors for people go to stderr as what, where and how to fix it, with exit code 1; a traceback is a bug.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gristmill.manifests import schema
+from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.explain import plan_lines
+from gristmill.manifests.progress import ConsoleProgress, numbers
+from gristmill.manifests.runner import Place, StepState, open_context, run, survey
+from gristmill.manifests.schema import Loaded
+from gristmill.manifests.source_lines import ManifestError
+from gristmill.manifests.status import status as run_status
+from gristmill.manifests.why import NotFound, explain_document
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Raw text in, trained language model out, every token traceable.",
+    pretty_exceptions_enable=False,
+)
+tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the kept documents.")
+app.add_typer(tokenizer_app, name="tokenizer")
+
+ManifestPath = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The manifest, a YAML or JSON file.")]
+StoreDir = Annotated[Path, typer.Option("--store", help="Folder of the store that all manifests share.")]
+RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of the readable views, one a manifest.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="Processes; the manifest's run.workers if not given, else one per core."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+STORE, RUNS = Path("store"), Path("runs")
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def check(manifest: ManifestPath) -> None:
+    """Check a manifest and the paths that it names; every problem at once, with its line."""
+    loaded = schema.load(manifest)
+    context = open_context(loaded, Place.of(loaded, STORE, RUNS))
+    files = sum(len(group.pieces) for groups in context.groups.values() for group in groups)
+    console.print(
+        f"{manifest}: {len(loaded.manifest.sources)} sources, {files:,} files; nothing is wrong with it"
+    )
+
+
+@app.command()
+def plan(
+    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False
+) -> None:
+    """Show for each step whether it is reused or run, and why; nothing is run."""
+    loaded = schema.load(manifest)
+    place = Place.of(loaded, store, runs)
+    states = list(survey(open_context(loaded, place), place))
+    lines = list(plan_lines(states, place.run, place.store))
+    if as_json:
+        print(
+            json.dumps(
+                [{"step": step, "action": action, "why": why} for step, action, why in lines],
+                ensure_ascii=False,
+            )
+        )
+        return
+    for step, action, why in lines:
+        console.print(f"{step:<14} {action:<14} {why}".rstrip(), markup=False)
+
+
+@app.command("run")
+def run_command(
+    manifest: ManifestPath,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="STEP", help="Stop after this step.")
+    ] = None,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    workers: Workers = None,
+) -> None:
+    """Run the pipeline: what is there is reused, what is missing is made."""
+    _run(manifest, until, store, runs, workers)
+
+
+def _run(
+    manifest: Path,
+    until: str | None,
+    store: Path,
+    runs: Path,
+    workers: int | None,
+    retrain_tokenizer: bool = False,
+) -> list[StepState]:
+    loaded = schema.load(manifest)
+    until = {"signatures": "measure"}.get(until or "", until)
+    names = _step_names(loaded)
+    if until and until not in names:
+        raise ManifestError(
+            [
+                schema.Problem(
+                    str(manifest),
+                    None,
+                    "",
+                    f"it has no step {until!r}{schema._meant(until, names)}; its steps: {', '.join(names)}",
+                )
+            ]
+        )
+    place = Place.of(loaded, store, runs)
+    states = run(loaded, place, ConsoleProgress(console), until, workers, retrain_tokenizer)
+    console.print(
+        f"everything is in {place.run}"
+        + (f"; the report: {place.run / 'report' / 'index.html'}" if states[-1].step.name == "report" else "")
+    )
+    return states
+
+
+def _step_names(loaded: Loaded) -> list[str]:
+    from gristmill.manifests.pipeline import pipeline
+
+    return [step.name for step in pipeline(loaded)]
+
+
+def _stage(name: str, says: str) -> Callable:
+    """A command that runs the pipeline up to one step."""
+
+    def command(
+        manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, workers: Workers = None
+    ) -> None:
+        _run(manifest, name, store, runs, workers)
+
+    command.__doc__ = says
+    return command
+
+
+for _name, _says in {
+    "shards": "Make the Arrow shards of kept documents and the ledger of all.",
+    "tokens": "Encode the shards to token shards.",
+    "pack": "Pack the mixture into rows.",
+    "pretrain": "Pretrain the model on the packed rows; goes on from the last checkpoint if it was cut off.",
+}.items():
+    app.command(_name)(_stage(_name, _says))
+
+
+@tokenizer_app.command("train")
+def tokenizer_train(
+    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, workers: Workers = None
+) -> None:
+    """Train the tokenizer on what is kept now, even if an earlier one would be kept."""
+    _run(manifest, "tokenizer", store, runs, workers, retrain_tokenizer=True)
+
+
+@app.command()
+def report(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS) -> None:
+    """Write the report of what has been run so far, and print its path."""
+    from gristmill.manifests.runner import report_now
+
+    loaded = schema.load(manifest)
+    print(report_now(loaded, Place.of(loaded, store, runs)))
+
+
+@app.command()
+def status(
+    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False
+) -> None:
+    """Show what has been run, and where every source's records went."""
+    loaded = schema.load(manifest)
+    found = run_status(loaded, Place.of(loaded, store, runs))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    steps = Table(
+        "step", "state", "seconds", "counts", title=f"run {found['manifest']}", title_justify="left"
+    )
+    for step in found["steps"]:
+        steps.add_row(step["name"], step["state"], f"{step['seconds']:.1f}", numbers(step["counts"]))
+    sources = Table("source", "records", "documents", "kept", "tokens", "dropped", title_justify="left")
+    for name, c in found["sources"].items():
+        dropped = ", ".join(
+            f"{rule} {n:,}" for rule, n in sorted(c["dropped"].items(), key=lambda item: -item[1])
+        )
+        sources.add_row(
+            name, f"{c['records']:,}", f"{c['documents']:,}", f"{c['kept']:,}", f"{c['tokens']:,}", dropped
+        )
+    console.print(steps, sources)
+
+
+@app.command()
+def why(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MANIFEST] DOC",
+            help="A document's id (or its first digits), locator or URL; with a manifest, only its run is searched.",
+        ),
+    ],
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a document came from, and why it was kept or dropped."""
+    manifests = [w for w in what if w.endswith((".yaml", ".yml", ".json")) and Path(w).is_file()]
+    documents = [w for w in what if w not in manifests]
+    if len(documents) != 1 or len(manifests) > 1:
+        raise NotFound("give one document, and at most one manifest: gristmill why [MANIFEST] DOC")
+    folders = [Place.of(schema.load(Path(m)), store, runs).run for m in manifests] or sorted(
+        p for p in runs.glob("*") if p.is_dir()
+    )
+    found = explain_document(documents[0], folders)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    for line in found["story"]:
+        console.print(line, markup=False)
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print the manifest's JSON Schema, for editors."""
+    print(json.dumps(schema.json_schema(), indent=1))
+
+
+def main() -> None:
+    """Entry point of `gristmill`: errors for people, exit codes for programs."""
+    logging.basicConfig(
+        level=os.environ.get("GRISTMILL_LOG", "WARNING"), format="%(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        app()
+    except ManifestError as error:
+        print(error, file=sys.stderr)
+        problems = len(error.problems)
+        if problems > 1:
+            print(f"{problems} problems", file=sys.stderr)
+        sys.exit(1)
+    except (RunStopped, NotFound) as error:
+        print(f"gristmill: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("gristmill: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        print(f"gristmill: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The `dedup` step: one look across all units of all sources, one verdict file back to each unit.
+
+Only documents that the filters kept take part. Whose copy stays is settled by the manifest's `prefer`, then by the
+order of sources in the manifest, then by id: never by the order of files or workers.
+"""
+
+import fnmatch
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from gristmill.curation import duplicates, features, minhash, shards
+from gristmill.curation.duplicates import DuplicateParams
+from gristmill.manifests.store import Unit
+
+VERSION = 1000 + duplicates.VERSION
+
+DUPLICATE_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("rule", pa.string()),  # dedup.exact or dedup.near; null: no duplicate, or not looked at
+        pa.field("value", pa.float64()),  # Jaccard similarity to the document kept instead
+        pa.field("threshold", pa.float64()),
+        pa.field("duplicate_of", pa.string()),  # id of the document kept instead
+        pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
+    ]
+)
+
+
+@dataclass
+class Candidates:
+    """The documents that take part, as columns over all units."""
+
+    units: list[tuple[str, str]]  # (source, unit name), in order
+    paths: list[Path]  # texts.arrow of each unit
+    unit: np.ndarray  # int32[N], index into units
+    row: np.ndarray  # int64[N], row in the unit's texts
+    ids: list[str]
+    hashes: list[str]
+    signatures: np.ndarray | None  # [N, num_perm]; None if no near deduplication
+    group: np.ndarray  # int32[N]: only documents of one group are compared
+    order: np.ndarray  # int64[N]: rank of preference, smaller is better
+    rows: list[int]  # rows of each unit, taking part or not
+
+
+def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
+    """Verdicts of deduplication, one file a unit: `<source>/<unit>/duplicates.arrow`."""
+    params = unit.params
+    near = DuplicateParams(**params["near"]) if params["near"] else None
+    candidates = _candidates(unit, near is not None)
+    resolved = duplicates.resolve(
+        pa.array(candidates.hashes, pa.string()),
+        candidates.signatures,
+        candidates.order,
+        candidates.group,
+        lambda indices: list(_shingles(candidates, indices, params["ngram_words"])),
+        near,
+        params["exact"],
+    )
+    _write(out, candidates, resolved, near)
+    rules = [rule for rule in resolved["rule"].to_pylist() if rule]
+    dropped = Counter(f"dedup.{rule}" for rule in rules)
+    return {
+        "documents": len(candidates.ids),
+        "kept": len(candidates.ids) - len(rules),
+        "dropped": dict(sorted(dropped.items())),
+        "sources": _by_source(candidates, resolved),
+    }
+
+
+def _candidates(unit: Unit, near: bool) -> Candidates:
+    units, paths, counts = [], [], []
+    unit_of, row_of, ids, hashes, scopes, signatures = [], [], [], [], [], []
+    prefer = {name: rank for rank, name in enumerate(unit.params["prefer"])}
+    for source, name in unit.params["units"]:
+        folder = f"{source}/{name}"
+        verdicts = shards.read_table(unit.path(f"{folder}/verdicts.arrow"), ["id", "rule"])
+        kept = np.flatnonzero(np.array(verdicts["rule"].is_null()))
+        units.append((source, name))
+        paths.append(unit.path(f"{folder}/texts.arrow"))
+        counts.append(verdicts.num_rows)
+        unit_of.append(np.full(len(kept), len(units) - 1, np.int32))
+        row_of.append(kept)
+        ids += verdicts["id"].take(pa.array(kept)).to_pylist()
+        measured = shards.read_table(unit.path(f"{folder}/features.arrow"), ["content_hash"])
+        hashes += measured["content_hash"].take(pa.array(kept)).to_pylist()
+        locators = shards.read_table(paths[-1], ["locator"])["locator"].take(pa.array(kept)).to_pylist()
+        scopes += [_scope(unit.params["scope"], source, locator) for locator in locators]
+        if near:
+            table = shards.read_table(unit.path(f"{folder}/signatures.arrow"), ["signature"])
+            signatures.append(
+                _signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"])
+            )
+    names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
+    unit_index = np.concatenate(unit_of)
+    ranks = [prefer[units[u][0]] for u in unit_index]
+    order = np.empty(len(ids), np.int64)
+    order[sorted(range(len(ids)), key=lambda i: (ranks[i], ids[i]))] = np.arange(len(ids))
+    return Candidates(
+        units=units,
+        paths=paths,
+        unit=unit_index,
+        row=np.concatenate(row_of),
+        ids=ids,
+        hashes=hashes,
+        signatures=np.concatenate(signatures) if near else None,
+        group=np.array([names[scope] for scope in scopes], np.int32),
+        order=order,
+        rows=counts,
+    )
+
+
+def _scope(scope: str, source: str, locator: str) -> str:
+    """What a document is compared within: everything, its source, or the folder of its path that matches `scope`."""
+    if scope == "all":
+        return ""
+    if scope == "source":
+        return source
+    folders = locator.split("#")[0].split("/")[:-1]
+    return next((folder for folder in folders if fnmatch.fnmatchcase(folder, scope)), "")
+
+
+def _signature_rows(column: pa.ChunkedArray, num_perm: int) -> np.ndarray:
+    """uint32[N, num_perm] signatures; a document without words has none, and gets the one that matches nothing."""
+    values = column.to_pylist()
+    blank = np.full(num_perm, minhash.NO_SHINGLES).tobytes()
+    joined = b"".join(v or blank for v in values)
+    return np.frombuffer(joined, minhash.NO_SHINGLES.dtype).reshape(len(values), num_perm)
+
+
+def _shingles(candidates: Candidates, indices: np.ndarray, ngram_words: int) -> Iterator[np.ndarray]:
+    """The shingle hashes of some documents, in the order asked for; each text is read once."""
+    found: dict[int, np.ndarray] = {}
+    for number in np.unique(candidates.unit[indices]):
+        wanted = {int(candidates.row[i]): int(i) for i in indices if candidates.unit[i] == number}
+        start = 0
+        for batch in shards.read_batches(candidates.paths[number], ["text"]):
+            rows = [row for row in wanted if start <= row < start + batch.num_rows]
+            if rows:
+                texts = batch.column("text").take(pa.array([row - start for row in rows]))
+                measured = features.measure(texts)
+                hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
+                for position, row in enumerate(rows):
+                    found[wanted[row]] = hashes[offsets[position] : offsets[position + 1]]
+            start += batch.num_rows
+    for index in indices:
+        yield found[int(index)]
+
+
+def _write(out: Path, candidates: Candidates, resolved: pa.Table, near: DuplicateParams | None) -> None:
+    rules = resolved["rule"].to_pylist()
+    kept_instead = resolved["duplicate_of"].to_pylist()
+    similarity = resolved["similarity"].to_pylist()
+    sizes = resolved["cluster_size"].to_pylist()
+    for number, (source, name) in enumerate(candidates.units):
+        all_ids = shards.read_table(candidates.paths[number], ["id"])["id"].to_pylist()
+        rows: list[dict] = [{"id": i} for i in all_ids]
+        for index in np.flatnonzero(candidates.unit == number):
+            row = rows[candidates.row[index]]
+            if rules[index]:
+                row |= {
+                    "rule": f"dedup.{rules[index]}",
+                    "value": similarity[index],
+                    "threshold": near.min_similarity if near and rules[index] == "near" else 1.0,
+                    "duplicate_of": candidates.ids[kept_instead[index]],
+                }
+            else:
+                row["cluster_size"] = sizes[index]
+        folder = out / source / name
+        folder.mkdir(parents=True)
+        table = pa.Table.from_pylist(rows, DUPLICATE_SCHEMA)
+        shards.write_batches(folder / "duplicates.arrow", DUPLICATE_SCHEMA, table.to_batches())
+
+
+def _by_source(candidates: Candidates, resolved: pa.Table) -> Mapping[str, Mapping[str, int]]:
+    """Per source: how many took part, and how many of them left."""
+    result: dict[str, dict[str, int]] = {}
+    for number, rule in zip(candidates.unit, resolved["rule"].to_pylist(), strict=True):
+        counts = result.setdefault(candidates.units[number][0], {"documents": 0, "dropped": 0})
+        counts["documents"] += 1
+        counts["dropped"] += rule is not None
+    return dict(sorted(result.items()))

@@ -1,0 +1,196 @@
+"""Raw files: from the paths of a manifest to files with sizes and content digests.
+
+A locator keeps the path as the manifest writes it, with wildcards filled in and variables left alone
+(`$DATA/crawl/a.warc.gz`), so that ids do not depend on where a machine keeps its data.
+"""
+
+import glob
+import gzip
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+import xxhash
+
+from gristmill.manifests.store import atomic_write, file_digest
+
+REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://")
+WILDCARD = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file: its path as the manifest writes it, as the machine finds it, and its size in bytes."""
+
+    locator: str
+    path: str
+    size_bytes: int
+    etag: str | None = None  # of a remote file: what its server says identifies the content
+
+
+class MissingInput(ValueError):
+    """A path of the manifest that leads nowhere; the message says what was looked for, and how to mend it."""
+
+
+def expand(patterns: Iterable[str], roots: tuple[Path, ...]) -> list[RawFile]:
+    """All files that the patterns name, in order of locator, each once.
+
+    Relative patterns are looked up in each root in turn (the working directory, then the manifest's folder) until one
+    has a match. A folder stands for every file under it that is not hidden. Raises MissingInput.
+    """
+    files: dict[str, RawFile] = {}
+    for pattern in patterns:
+        found = _expand_remote(pattern) if REMOTE.match(pattern) else _expand_local(pattern, roots)
+        files.update((file.locator, file) for file in found)
+    return [files[locator] for locator in sorted(files)]
+
+
+def variables(pattern: str) -> str:
+    """The pattern with $VARS and ~ filled in; raises MissingInput for a variable that is not set."""
+    missing = [name for name in re.findall(r"\$\{?(\w+)\}?", pattern) if name not in os.environ]
+    if missing:
+        raise MissingInput(
+            f"{pattern}: the environment variable {missing[0]} is not set; set it, or write the path out"
+        )
+    return os.path.expanduser(os.path.expandvars(pattern))
+
+
+def _expand_local(pattern: str, roots: tuple[Path, ...]) -> list[RawFile]:
+    # What the manifest wrote before the first wildcard stays in the locator as it is, variables and all.
+    parts = pattern.split("/")
+    fixed = next((i for i, part in enumerate(parts) if WILDCARD.search(part)), len(parts))
+    written, rest = "/".join(parts[:fixed]), "/".join(parts[fixed:])
+    expanded = variables(written) if written else written
+    for root in roots:
+        base = root / expanded if not pattern.startswith("/") else Path(expanded or "/")
+        if rest:
+            paths = [base / p for p in glob.glob(variables(rest), root_dir=base, recursive=True)]
+        else:
+            paths = [base] if base.exists() else []
+        files = [f for path in sorted(paths) for f in _files(path) if not f.name.startswith(".") or f == base]
+        if files:
+            return [RawFile(_joined(written, f, base), str(f), f.stat().st_size) for f in files]
+        if paths and all(path.is_dir() for path in paths):
+            raise MissingInput(
+                f"{pattern}: the folder holds no files; give the path of a folder with data in it"
+            )
+    looked = " and ".join(dict.fromkeys(str(root.resolve()) for root in roots))
+    where = "" if Path(expanded).is_absolute() else f" (looked in {looked})"
+    raise MissingInput(f"{pattern}: no such file{where}; correct the path, or remove it")
+
+
+def _joined(written: str, file: Path, base: Path) -> str:
+    inside = os.path.relpath(file, base)
+    if inside == ".":
+        return written
+    return f"{written.rstrip('/')}/{inside}" if written and written != "." else inside
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(
+        Path(folder) / name
+        for folder, subfolders, names in os.walk(path)
+        if not _hide(subfolders)
+        for name in names
+        if not name.startswith(".") and (Path(folder) / name).is_file()
+    )
+
+
+def _hide(subfolders: list[str]) -> None:
+    """Keep os.walk out of hidden folders such as .git, and in a fixed order."""
+    subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+
+
+def _expand_remote(pattern: str) -> list[RawFile]:
+    url = variables(pattern)
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        paths = fs.glob(path) if WILDCARD.search(path) and not url.startswith("http") else [path]
+        infos = [fs.info(p) for p in sorted(paths)]
+    except ImportError as error:
+        raise MissingInput(
+            f"{pattern}: {error}; install it (for s3:// paths: pip install 'gristmill[s3]')"
+        ) from error
+    except Exception as error:  # each file system has exceptions of its own for what is not there
+        raise MissingInput(
+            f"{pattern}: cannot be reached ({error}); correct the URL, or try again later"
+        ) from error
+    if not infos:
+        raise MissingInput(f"{pattern}: nothing there matches; correct the URL")
+    prefix = url[: len(url) - len(path)] if url.endswith(path) else url.split("://")[0] + "://"
+    return [
+        RawFile(
+            # variables written in the pattern stay written in the locator where they can be put back
+            pattern if len(paths) == 1 and not WILDCARD.search(pattern) else prefix + str(info["name"]),
+            prefix + str(info["name"]) if not url.startswith("http") else url,
+            int(info.get("size") or 0),
+            str(info.get("ETag") or info.get("etag") or fs.ukey(info["name"])),
+        )
+        for info in infos
+    ]
+
+
+def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:
+    """The paths of a list such as Common Crawl's `warc.paths.gz`, one a line, joined to `base`."""
+    (file,) = expand([paths_file], roots)
+    with fsspec.open(file.path, "rb") as stream:
+        data = stream.read()
+    if data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
+    lines = [line.strip() for line in data.decode("utf-8").splitlines()]
+    return [
+        f"{base.rstrip('/')}/{line}" if base else line for line in lines if line and not line.startswith("#")
+    ]
+
+
+def sampled(files: list[RawFile], share: float) -> list[RawFile]:
+    """A share of the files, chosen by the hash of their locators; at least one."""
+    ranks = {file.locator: xxhash.xxh3_64_intdigest(file.locator.encode()) / 2**64 for file in files}
+    return [f for f in files if ranks[f.locator] < share] or [min(files, key=lambda f: ranks[f.locator])]
+
+
+class Digests:
+    """Content digests of raw files, remembered by path, size and modification time beside the store.
+
+    A remote file's digest is what its server says identifies the content (ETag, or fsspec's key of it).
+    """
+
+    def __init__(self, root: Path):
+        self._path = root / "digests.json"
+        try:
+            self._known: dict[str, list] = json.loads(self._path.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            self._known = {}
+        self._fresh = 0
+
+    def of(self, file: RawFile) -> str:
+        """The digest of a file's content, 32 hex digits."""
+        if file.etag is not None:
+            return hashlib.blake2b(f"{file.locator}\0{file.etag}".encode(), digest_size=16).hexdigest()
+        path = os.path.abspath(file.path)
+        stat = os.stat(path)
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(path)
+        if known and known[:2] == stamp:
+            return known[2]
+        digest = file_digest(Path(path))
+        # A file changed within the clock's grain of being read would keep its stamp: remember only settled ones.
+        if time.time_ns() - stat.st_mtime_ns > 2 * 10**9:
+            self._known[path] = [*stamp, digest]
+            self._fresh += 1
+        return digest
+
+    def save(self) -> None:
+        """Write the cache; losing it costs a re-read, never a wrong result."""
+        if self._fresh:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(self._path, json.dumps(self._known, indent=0, sort_keys=True))
+            self._fresh = 0

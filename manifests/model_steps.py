@@ -1,0 +1,106 @@
+"""What the tokenizer's, the packing's, the training's and the report's step do to their units."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from gristmill.manifests import report as reporting
+from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.store import Unit, write_record
+from gristmill.tokenizer import bpe, encode, sample
+from gristmill.tokenizer import pack as packing
+from gristmill.tokenizer.bpe import TokenizerParams
+from gristmill.tokenizer.mixture import MixtureParams
+from gristmill.tokenizer.pack import PackParams
+from gristmill.train.config import FREE_ON_RESUME, PretrainParams
+
+PRETRAIN_VERSION = 1
+REPORT_VERSION = reporting.VERSION
+
+EXECUTION = FREE_ON_RESUME
+"""Fields of PretrainParams that say how training is executed: recorded, never part of a key."""
+
+
+def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
+    """Train a tokenizer on a sample of the kept documents, or take over an existing one."""
+    params = TokenizerParams(**unit.params["tokenizer"])
+    if params.path is not None:
+        files = {Path(i.path).name: i.path for i in unit.inputs}
+        found = bpe.load(files.get("tokenizer.json") or next(iter(files.values())))
+        bpe.save(found, out)
+        return {"vocab_size": found.get_vocab_size()}
+    shards = [sample.Shard(i.name.split("/")[1], i.path, _text_bytes(Path(i.path))) for i in unit.inputs]
+    if not any(shard.num_bytes for shard in shards):
+        raise ValueError(
+            "no document was kept, so there is no text to train a tokenizer on; see `gristmill status` for what dropped them"
+        )
+    trained = bpe.train(sample.sample(shards, params, unit.params["seed"]), params)
+    bpe.save(trained, out)
+    return {"vocab_size": trained.get_vocab_size()}
+
+
+def _text_bytes(shard: Path) -> int:
+    """Bytes of text in a document shard, from its record in the store."""
+    return json.loads((shard.parent / "record.json").read_text())["counts"]["bytes"]
+
+
+def tokens(unit: Unit, out: Path) -> Mapping[str, object]:
+    """A document shard to a token shard, row by row."""
+    folder = unit.path("tokenizer.json").parent
+    loaded = bpe.load(folder)
+    end = bpe.end_of_document(loaded, folder)
+    return encode.encode_shard(
+        unit.path("shard.arrow"), out / "tokens.arrow", loaded, source=unit.source or "", end_id=end
+    )
+
+
+def pack(unit: Unit, out: Path) -> Mapping[str, object]:
+    """Token shards to an index of rows: the mixture, in the order of training."""
+    p = unit.params
+    shards = [(source, name, str(unit.path(f"{source}/{name}/tokens.arrow"))) for source, name in p["shards"]]
+    return packing.pack(
+        shards,
+        PackParams(**p["pack"]),
+        MixtureParams(**p["mixture"]),
+        p["weights"],
+        p["max_epochs"],
+        p["seed"],
+        out,
+    )
+
+
+def pretrain(unit: Unit, out: Path, run: Path) -> Mapping[str, object]:
+    """Train in `out`, where checkpoints of an interrupted training are found; reads tokens and rows through the run's view."""
+    from gristmill.train.pretrain import pretrain as train  # torch, which nothing else here needs
+
+    params = PretrainParams(**unit.params["pretrain"], **unit.settings)
+    summary = train(run, out, params, unit.params["seed"])
+    if not summary["finished"]:
+        raise RunStopped(
+            f"training was stopped by SIGTERM at step {summary['steps']} and saved; the same command goes on from there"
+        )
+    for folder in out.glob("step-*"):
+        shutil.rmtree(folder)  # final/ is complete: the way there is no longer needed
+    write_record(out, unit, summary, float(summary["seconds"]))
+    return summary
+
+
+def report(unit: Unit, out: Path) -> Mapping[str, object]:
+    """One self-contained page about the run."""
+    ledgers = [
+        (i.name.split("/")[1], pq.read_table(i.path, columns=list(reporting.LEDGER_COLUMNS)))
+        for i in unit.inputs
+        if i.name.endswith("/ledger.parquet")
+    ]
+    metrics = [
+        json.loads(line)
+        for i in unit.inputs
+        if i.name.endswith("/metrics.jsonl")
+        for line in open(i.path, encoding="utf-8")
+    ]
+    page = reporting.render(unit.params["name"], unit.params["facts"], ledgers, metrics)
+    (out / "index.html").write_text(page, encoding="utf-8")
+    return {}

@@ -1,0 +1,180 @@
+"""The report: one self-contained page about a run, for people who will not read a ledger.
+
+It shows where every source's records went, what each rule dropped, the languages, the mixture and the loss, and says
+what no chart shows: files that could not be read, and rules that never fired.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import pyarrow as pa
+
+from gristmill.manifests.charts import COLOURS, curves, stacked_bars
+
+VERSION = 1
+
+LEDGER_COLUMNS = ("status", "stage", "rule", "language")
+"""What the report reads of the ledger."""
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #8886; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #8883; vertical-align: top; }
+th:first-child, td:first-child, td.words { text-align: left; } td.words { font-size: .85em; overflow-wrap: anywhere; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1rem 0; }
+.figures b { display: block; font-size: 1.5rem; } .figures span { opacity: .75; }
+.swatch { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
+"""
+
+
+def render(
+    name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], metrics: Sequence[Mapping]
+) -> str:
+    """The page as HTML.
+
+    `facts` holds `sources` (as `gristmill status` has them), `steps` (name -> counts) and `rules` (source -> labels of
+    its rules); `ledgers` the ledger columns LEDGER_COLUMNS by source; `metrics` the lines of `metrics.jsonl`.
+    """
+    sources = facts["sources"]
+    colours = {source: COLOURS[i % len(COLOURS)] for i, source in enumerate(sources)}
+    parts = [
+        _figures(facts),
+        "<h2>Sources</h2>" + _sources(sources, colours),
+        "<h2>Why documents were dropped</h2>" + stacked_bars(_drops(sources), colours) + _silent_rules(facts),
+        "<h2>Languages</h2>" + _languages(ledgers, colours),
+    ]
+    if "pack" in facts["steps"]:
+        parts.append("<h2>Mixture</h2>" + _mixture(facts["steps"]["pack"], colours))
+    if metrics:
+        parts.append("<h2>Training</h2>" + _training(facts["steps"].get("pretrain", {}), metrics))
+    parts.append("<h2>Files that could not be read</h2>" + _failures(sources))
+    body = "\n".join(parts)
+    title = f"Gristmill: {escape(name)}"
+    return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>\n<style>{STYLE}</style>\n<h1>{title}</h1>\n{body}\n</html>\n'
+
+
+def _figures(facts: Mapping) -> str:
+    total = {
+        key: sum(source[key] for source in facts["sources"].values())
+        for key in ("records", "documents", "kept", "tokens")
+    }
+    figures = {"records read": total["records"], "documents": total["documents"], "kept": total["kept"]}
+    if "tokens" in facts["steps"]:
+        figures["tokens"] = total["tokens"]
+    if "tokenizer" in facts["steps"]:
+        figures["vocabulary"] = facts["steps"]["tokenizer"]["vocab_size"]
+    shown = [f"<div><b>{value:,}</b><span>{label}</span></div>" for label, value in figures.items()]
+    trained = facts["steps"].get("pretrain", {})
+    if trained.get("validation_loss") is not None:
+        shown.append(
+            f"<div><b>{trained['validation_loss']:.3f}</b><span>validation loss, nats a token</span></div>"
+        )
+    return f'<div class="figures">{"".join(shown)}</div>'
+
+
+def _sources(sources: Mapping[str, Mapping], colours: Mapping[str, str]) -> str:
+    rows = []
+    for name, c in sources.items():
+        share = f"{c['kept'] / c['documents']:.0%}" if c["documents"] else "–"
+        others = ", ".join(f"{reason} {n:,}" for reason, n in c["not_documents"].items())
+        cells = [
+            f"{c['records']:,}",
+            f"{c['documents']:,}",
+            f"{c['kept']:,}",
+            share,
+            f"{c['bytes'] / 1e6:,.1f}",
+            f"{c['tokens']:,}",
+        ]
+        rows.append(
+            f'<tr><td><span class="swatch" style="background:{colours[name]}"></span>{escape(name)}</td>'
+            + "".join(f"<td>{cell}</td>" for cell in cells)
+            + f'<td class="words">{escape(others)}</td></tr>'
+        )
+    head = "".join(
+        f"<th>{h}</th>"
+        for h in (
+            "source",
+            "records",
+            "documents",
+            "kept",
+            "share",
+            "MB of text",
+            "tokens",
+            "records that are no documents",
+        )
+    )
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _drops(sources: Mapping[str, Mapping]) -> Mapping[str, Mapping[str, int]]:
+    rules: dict[str, dict[str, int]] = {}
+    for source, c in sources.items():
+        for rule, n in c["dropped"].items():
+            rules.setdefault(rule, {})[source] = n
+    return dict(sorted(rules.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+
+
+def _silent_rules(facts: Mapping) -> str:
+    """Rules that dropped nothing at all: often right, sometimes a threshold with a typing error."""
+    fired = {rule for c in facts["sources"].values() for rule in c["dropped"]}
+    silent = sorted({rule for rules in facts["rules"].values() for rule in rules} - fired)
+    if not silent:
+        return ""
+    return f"<p>Rules that never fired: {escape(', '.join(silent))}.</p>"
+
+
+def _languages(ledgers: Sequence[tuple[str, pa.Table]], colours: Mapping[str, str], most: int = 20) -> str:
+    kept: dict[str, dict[str, int]] = {}
+    for source, table in ledgers:
+        counts = (
+            table.filter(pa.compute.equal(table["status"], "kept"))
+            .group_by("language")
+            .aggregate([([], "count_all")])
+        )
+        for row in counts.to_pylist():
+            parts = kept.setdefault(row["language"] or "not identified", {})
+            parts[source] = parts.get(source, 0) + row["count_all"]
+    ordered = sorted(kept.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    rest: dict[str, int] = {}
+    for _, parts in ordered[most:]:
+        for source, n in parts.items():
+            rest[source] = rest.get(source, 0) + n
+    shown = dict(ordered[:most]) | ({f"{len(ordered) - most} others": rest} if rest else {})
+    return "<p>Kept documents by language.</p>" + stacked_bars(shown, colours)
+
+
+def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
+    rows = "".join(
+        f'<tr><td><span class="swatch" style="background:{colours[source]}"></span>{escape(source)}</td>'
+        f"<td>{c['tokens']:,}</td><td>{c['tokens'] / max(packed['tokens'], 1):.1%}</td><td>{c['epochs']:.2f}</td></tr>"
+        for source, c in packed["sources"].items()
+    )
+    table = f"<table><tr><th>source</th><th>tokens</th><th>share</th><th>epochs</th></tr>{rows}</table>"
+    return f"<p>{packed['rows']:,} rows, {packed['padding']:.2%} padding.</p>{table}"
+
+
+def _training(trained: Mapping, metrics: Sequence[Mapping]) -> str:
+    lines = {
+        "training loss": [(m["step"], m["loss"]) for m in metrics if m.get("loss") is not None],
+        "validation loss": [
+            (m["step"], m["validation_loss"]) for m in metrics if m.get("validation_loss") is not None
+        ],
+    }
+    unigram = trained.get("unigram_loss")
+    chart = curves(lines, ("unigram model", unigram) if unigram else None, "step", "nats a token")
+    bits = next((m["bits_per_byte"] for m in reversed(metrics) if m.get("bits_per_byte")), None)
+    if not bits:
+        return chart
+    rows = "".join(
+        f"<tr><td>{escape(source)}</td><td>{value:.3f}</td></tr>" for source, value in bits.items()
+    )
+    return f"{chart}<table><tr><th>source</th><th>validation, bits per byte</th></tr>{rows}</table>"
+
+
+def _failures(sources: Mapping[str, Mapping]) -> str:
+    lines = [
+        f"<li>{escape(f['file'])}: {escape(f['error'])}</li>" for c in sources.values() for f in c["failures"]
+    ]
+    return f"<ul>{''.join(lines)}</ul>" if lines else "<p>none</p>"

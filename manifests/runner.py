@@ -1,0 +1,278 @@
+"""The runner: step after step, unit after unit, nothing twice, nothing lost.
+
+`run` and `plan` walk the same pipeline. `run` builds what is missing, checks that no document appeared or vanished,
+publishes the step's files in the view and writes the lock file, so that a run killed at any moment goes on where it was.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from gristmill.curation import shards
+from gristmill.manifests import counts as counting
+from gristmill.manifests import model_steps, view
+from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.executor import Failure, run_units
+from gristmill.manifests.inputs import Digests
+from gristmill.manifests.pipeline import Context, Pending, Planned, Step, pipeline, raw_groups, report_unit
+from gristmill.manifests.schema import Loaded, workers
+from gristmill.manifests.store import Record, Store, Unit, atomic_write
+
+log = logging.getLogger(__name__)
+
+STATE = "state.json"
+
+
+class Progress(Protocol):
+    """What the command line shows of a run."""
+
+    def step(self, name: str, reused: int, todo: int, says: str) -> None: ...
+    def unit(self, line: dict) -> None: ...
+    def done(self, name: str, counts: Mapping[str, object], seconds: float) -> None: ...
+    def warn(self, message: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens: the store that all manifests share, and the run's own readable folder."""
+
+    store: Store
+    run: Path
+
+    @classmethod
+    def of(cls, loaded: Loaded, store: Path, runs: Path) -> "Place":
+        return cls(Store(store), runs / loaded.manifest.name)
+
+
+@dataclass
+class StepState:
+    """A step as far as it is known without running it."""
+
+    step: Step
+    planned: list[Planned]
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[Unit]:
+        have = {(r.source, r.name) for r in self.records}
+        return [p for p in self.planned if isinstance(p, Unit) and (p.source, p.name) not in have]
+
+    @property
+    def pending(self) -> list[Pending]:
+        return [p for p in self.planned if isinstance(p, Pending)]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.records) == len(self.planned)
+
+    @property
+    def key(self) -> str | None:
+        """A digest of the units' keys, or None while some are unknown."""
+        if self.pending:
+            return None
+        keys = sorted(p.key for p in self.planned)
+        return hashlib.blake2b("".join(keys).encode(), digest_size=16).hexdigest()
+
+
+def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False) -> Context:
+    """The manifest with its raw files, and the tokenizer that the lock file keeps."""
+    context = Context(loaded, raw_groups(loaded), Digests(place.store.root))
+    locked = view.read_lock(place.run).get("tokenizer")
+    if locked and not retrain_tokenizer:
+        context.kept_tokenizer = place.store.load("tokenizer", locked["units"]["tokenizer"])
+    return context
+
+
+def survey(context: Context, place: Place, until: str | None = None) -> Iterator[StepState]:
+    """Every step as it stands in the store; nothing is run."""
+    for step in pipeline(context.loaded):
+        state = StepState(step, list(step.plan(context)))
+        _find(state, place.store)
+        context.records[step.name] = {(r.source, r.name): r for r in state.records}
+        yield state
+        if step.name == until:
+            return
+
+
+def _find(state: StepState, store: Store) -> None:
+    for planned in state.planned:
+        record = (
+            planned
+            if isinstance(planned, Record)
+            else store.record(planned)
+            if isinstance(planned, Unit)
+            else None
+        )
+        if record is not None:
+            state.records.append(record)
+
+
+def run(
+    loaded: Loaded,
+    place: Place,
+    progress: Progress,
+    until: str | None = None,
+    num_workers: int | None = None,
+    retrain_tokenizer: bool = False,
+) -> list[StepState]:
+    """Run the pipeline up to a step (default: all of it). Raises RunStopped, or ManifestError for a path that is gone."""
+    context = open_context(loaded, place, retrain_tokenizer)
+    place.run.mkdir(parents=True, exist_ok=True)
+    place.store.sweep()
+    locked = dict(view.read_lock(place.run))
+    states: list[StepState] = []
+    try:
+        for state in survey(context, place, until):
+            _run_step(state, context, place, progress, num_workers or workers(loaded.manifest))
+            states.append(state)
+            locked[state.step.name] = _lock_entry(state)
+            order = [step.name for step in pipeline(loaded)]
+            view.write_lock(
+                place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked}
+            )
+    except RunStopped as stopped:
+        step = pipeline(loaded)[len(states)].name
+        atomic_write(
+            place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False)
+        )
+        raise
+    (place.run / STATE).unlink(missing_ok=True)
+    return states
+
+
+def _run_step(state: StepState, context: Context, place: Place, progress: Progress, num_workers: int) -> None:
+    step, missing = state.step, state.missing
+    assert not state.pending, f"{step.name} waits for {state.pending[0].on}, which has run"
+    progress.step(step.name, len(state.records), len(missing), step.says)
+    if step.name == "pretrain" and missing:
+        failures = _train(missing[0], place)
+    else:
+        failures = run_units(missing, step.work, place.store, num_workers, progress.unit) if missing else []
+    lost = _lose(step, failures, context, progress)
+    state.planned = [p for p in state.planned if p not in lost]
+    state.records = []
+    _find(state, place.store)
+    context.records[step.name] = {(r.source, r.name): r for r in state.records}
+    _check(state, context, place, progress, lost)
+    view.publish(place.run, step.name, state.records)
+    progress.done(step.name, counting.total(state.records), sum(r.seconds for r in state.records))
+
+
+def _lose(step: Step, failures: list[Failure], context: Context, progress: Progress) -> list[Unit]:
+    """Failed units of `extract` are left out of the rest of the run; of any other step they stop it."""
+    if failures and step.name != "extract":
+        shown = "\n  ".join(
+            f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10]
+        )
+        raise RunStopped(f"{step.name} failed for {len(failures)} units:\n  {shown}")
+    for failure in failures:
+        source, name = failure.unit.source or "", failure.unit.name
+        progress.warn(f"{source}/{name}: not read, and left out of this run: {failure.error}")
+        context.groups[source] = [g for g in context.groups[source] if g.name != name]
+    return [f.unit for f in failures]
+
+
+def _check(state: StepState, context: Context, place: Place, progress: Progress, lost: list[Unit]) -> None:
+    """Conservation for every unit, then the guards for every source."""
+    name, run_params = state.step.name, context.manifest.run
+    before: dict[tuple, int] = {}
+    if name in ("measure", "filter"):
+        before = {key: r.counts["kept"] for key, r in context.records["extract"].items()}
+    if name == "shards":
+        before = {key: r.counts["documents"] for key, r in context.records["extract"].items()}
+    counting.check_conservation(name, state.records, before)
+    if name == "extract":
+        failed_files = sum(len(unit.inputs) for unit in lost)
+        for line in counting.check_failures(state.records, failed_files, run_params):
+            progress.warn(line)
+    if name in ("extract", "filter", "decontaminate", "shards"):
+        for source in context.groups:
+            records = [r for r in state.records if r.source == source]
+            counting.guard(
+                name, source, counting.total(records), run_params, _examples(name, records, context)
+            )
+    if name == "dedup":
+        for source, c in state.records[0].counts["sources"].items():
+            counts = {**c, "kept": c["documents"] - c["dropped"], "dropped": {"duplicates": c["dropped"]}}
+            counting.guard(name, source, counts, run_params, ())
+
+
+def _examples(step: str, records: list[Record], context: Context, most: int = 10) -> Iterator[str]:
+    """Locators of dropped documents with the rule and its numbers, some of each rule first."""
+    file = {"extract": "dropped.arrow", "filter": "verdicts.arrow", "decontaminate": "hits.arrow"}.get(step)
+    per_rule: dict[str, int] = {}
+    for record in records if file else ():
+        table = shards.read_table(record.folder / file)
+        texts = context.records["extract"][(record.source, record.name)].folder / "texts.arrow"
+        locators = (
+            table["locator"]
+            if "locator" in table.column_names
+            else shards.read_table(texts, ["locator"])["locator"]
+        )
+        for row, verdict in enumerate(
+            table.select([n for n in ("rule", "value", "threshold") if n in table.column_names]).to_pylist()
+        ):
+            rule = verdict["rule"]
+            if rule and per_rule.get(rule, 0) < 3 and sum(per_rule.values()) < most:
+                per_rule[rule] = per_rule.get(rule, 0) + 1
+                yield f"{locators[row]}  {rule}" + (
+                    f" = {verdict['value']:.4g}" if verdict.get("value") is not None else ""
+                )
+
+
+def _train(unit: Unit, place: Place) -> list[Failure]:
+    """Training runs in this process, in its final folder, where it finds its own checkpoints if it was cut off.
+
+    A second run of the same training waits here for the first, then finds it complete.
+    """
+    folder = place.store.folder(unit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _exclusive(folder.with_name(f"{folder.name}.lock")):
+        if place.store.record(unit) is None:
+            folder.mkdir(exist_ok=True)
+            model_steps.pretrain(unit, folder, place.run)
+    return []
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def report_now(loaded: Loaded, place: Place) -> Path:
+    """Write the report of what has been run so far, without running anything else; gives its path."""
+    context = open_context(loaded, place)
+    for _ in survey(context, place):
+        pass  # fills context.records with what is in the store
+    if not context.records.get("extract"):
+        raise RunStopped(f"nothing has been run yet; start with: gristmill run {loaded.path}")
+    unit = report_unit(context)
+    record = place.store.record(unit) or place.store.build(unit, partial(model_steps.report, unit))
+    view.publish(place.run, "report", [record])
+    return place.run / "report" / "index.html"
+
+
+def _lock_entry(state: StepState) -> dict:
+    return {
+        "key": state.key,
+        "counts": counting.total(state.records),
+        "units": {
+            view.unit_label(r.source, r.name): r.key
+            for r in sorted(state.records, key=lambda r: (r.source or "", r.name))
+        },
+    }
+
+
+def run_files(folder: Path) -> Iterable[Path]:
+    """All files of a run's view, for comparing two runs byte by byte."""
+    return sorted(Path(root) / name for root, _, names in os.walk(folder, followlinks=True) for name in names)

@@ -1,0 +1,350 @@
+"""The manifest: what a run produces, checked as a whole before anything is read.
+
+Parameters are frozen dataclasses beside the code that uses them; this module assembles them, and is the only one that
+knows pydantic. All problems of a manifest are reported at once, each with file, line, what is wrong and how to fix it.
+"""
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gristmill.curation import duplicates, extract, filters
+from gristmill.curation.decontaminate import DecontaminateParams
+from gristmill.curation.documents import KINDS
+from gristmill.curation.duplicates import DuplicateParams
+from gristmill.curation.language import LanguageParams
+from gristmill.curation.minhash import SignatureParams
+from gristmill.curation.pii import PiiParams
+from gristmill.manifests.source_lines import ManifestError, Problem, SourceLines
+from gristmill.tokenizer.bpe import TokenizerParams
+from gristmill.tokenizer.mixture import MixtureParams
+from gristmill.tokenizer.pack import PackParams
+from gristmill.train.config import PretrainParams
+
+for params in (
+    LanguageParams,
+    PiiParams,
+    DecontaminateParams,
+    TokenizerParams,
+    MixtureParams,
+    PackParams,
+    PretrainParams,
+):
+    params.__pydantic_config__ = ConfigDict(extra="forbid")
+
+SKIPPABLE = ("language", "filters", "dedup", "decontaminate", "pii")
+"""Steps that one source can be left out of."""
+
+
+class Strict(BaseModel):
+    """A block of the manifest: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Strict):
+    """One source: where its files are, and what is special about it."""
+
+    kind: Literal[KINDS]
+    """What sort of source this is; decides the reader and the default filters."""
+    paths: list[str] = []
+    """Files, folders or wildcards; local or fsspec URLs; $VARS are filled in."""
+    paths_file: str | None = None
+    """A list of paths, one a line (may be gzip), such as Common Crawl's warc.paths.gz; instead of `paths`."""
+    base: str = ""
+    """What the lines of `paths_file` are relative to."""
+    format: str | None = None
+    """Overrides the detection of the format by name and content."""
+    columns: dict[str, str] = {}
+    """For tables (jsonl, parquet ...): our field -> the file's column, such as {text: content}."""
+    limit: Annotated[int, Field(gt=0)] | None = None
+    """Read only so many files, the first in order of path."""
+    sample: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Read only this share of the files, chosen by hash of the path; at least one."""
+    filters: Any = None
+    """A preset, a list of presets and rules, [] for none; absent: the kind's preset."""
+    skip: list[Literal[SKIPPABLE]] = []
+    """Steps that this source is left out of."""
+    languages: LanguageParams | None = None
+    """Replaces curate.languages for this source."""
+    weight: Annotated[float, Field(ge=0)] | None = None
+    """Share of the mixture; normalised over all sources. Give it to all sources or to none (then size decides)."""
+    max_epochs: Annotated[float, Field(gt=0)] = 1.0
+    """How often the mixture may repeat a document of this source."""
+    licence: str | None = None
+    """Licence of records that state none themselves."""
+
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Source":
+        if bool(self.paths) == bool(self.paths_file):
+            raise ValueError(
+                "give the source its files by `paths`, or by `paths_file` with `base` (one of the two)"
+            )
+        if self.limit is not None and self.sample is not None:
+            raise ValueError("`limit` and `sample` both choose files; give one of the two")
+        formats = extract.formats(self.kind)
+        if self.format is not None and self.format not in formats:
+            raise ValueError(
+                f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}"
+            )
+        filters.ruleset(self.filters, self.kind)
+        return self
+
+
+class Near(Strict):
+    """Near duplicates: MinHash signatures, and which pairs count. One block here, two keys in the store."""
+
+    ngram_words: int = SignatureParams.ngram_words
+    """Words in a shingle."""
+    num_perm: int = SignatureParams.num_perm
+    """Hashes in a signature."""
+    seed: int = SignatureParams.seed
+    """Seed of the hash functions."""
+    bands: int = DuplicateParams.bands
+    """Bands of LSH: two documents are compared if they agree in one whole band."""
+    rows_per_band: int = DuplicateParams.rows_per_band
+    """Hashes in a band."""
+    min_similarity: float = DuplicateParams.min_similarity
+    """Jaccard similarity of the shingle sets, checked exactly, from which two documents are near duplicates."""
+
+    @property
+    def signature(self) -> SignatureParams:
+        return SignatureParams(self.ngram_words, self.num_perm, self.seed)
+
+    @property
+    def duplicates(self) -> DuplicateParams:
+        return DuplicateParams(self.bands, self.rows_per_band, self.min_similarity)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Near":
+        duplicates.check(self.duplicates, self.signature.num_perm)
+        return self
+
+
+class Dedup(Strict):
+    """Deduplication over all sources."""
+
+    exact: bool = True
+    """Remove documents whose text is equal up to white space."""
+    near: Near | None = Near()
+    """Remove near duplicates; null: none."""
+    prefer: list[str] = []
+    """Sources whose copy is kept, best first; those not named come after, in order of the manifest."""
+    scope: str = "all"
+    """What is compared: `all`, within each `source`, or within documents that share a folder of this name's level:
+    a path component such as `CC-MAIN-*` (matched against the folders of the locator)."""
+
+
+class Curate(Strict):
+    """Rules that hold for all sources."""
+
+    languages: LanguageParams | None = LanguageParams()
+    """Which languages are kept; null: languages are not identified."""
+    dedup: Dedup | None = Dedup()
+    """null: nothing is deduplicated."""
+    pii: PiiParams | None = None
+    """Masking of personal data; null: none."""
+    decontaminate: DecontaminateParams | None = None
+    """Removal of benchmark text; null: none."""
+
+
+class Run(Strict):
+    """How a run is executed: never part of a key, never changes a byte of data."""
+
+    executor: Literal["local"] = "local"
+    """Where units run: datatrove's local executor."""
+    workers: Annotated[int, Field(gt=0)] | None = None
+    """Processes; absent: one per core."""
+    max_failed: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of files that may be unreadable before the run stops."""
+    min_kept: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of a source's documents that a step must keep, from 1,000 documents on; below it the run stops."""
+    max_errors: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of a source's documents whose text may fail to be extracted, from 1,000 documents on."""
+
+
+class Manifest(Strict):
+    """A whole manifest."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """Name of the run's folder, runs/<name>; absent: the file's name."""
+    seed: int = 0
+    """Seed of every draw: sample, validation split, order of rows, initial weights."""
+    sources: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], Source], Field(min_length=1)
+    ]
+    """The sources by name."""
+    curate: Curate = Curate()
+    tokenizer: TokenizerParams | None = None
+    mixture: MixtureParams = MixtureParams()
+    pack: PackParams | None = None
+    pretrain: PretrainParams | None = None
+    run: Run = Run()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _implied(cls, data: object) -> object:
+        """What a later step needs is there with its defaults."""
+        if isinstance(data, Mapping):
+            data = dict(data)
+            if "pretrain" in data or "mixture" in data:
+                data.setdefault("pack", {})
+            if "pack" in data:
+                data.setdefault("tokenizer", {})
+        return data
+
+    @field_validator("curate", "tokenizer", "mixture", "pack", "run", mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        return {} if value is None else value
+
+    @property
+    def weights(self) -> dict[str, float] | None:
+        """Normalised weights by source, or None if sizes decide."""
+        given = {name: source.weight for name, source in self.sources.items() if source.weight is not None}
+        total = sum(given.values())
+        return {name: weight / total for name, weight in given.items()} if given else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A manifest with the place that it came from, so that later problems can name their line too."""
+
+    manifest: Manifest
+    path: Path
+    lines: SourceLines
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Where relative paths are looked up: the working directory, then the manifest's folder."""
+        return (Path(), self.path.parent)
+
+    def error(self, where: Sequence[str | int], message: str) -> ManifestError:
+        """A problem found after loading, such as a path that leads nowhere."""
+        return ManifestError([Problem(str(self.path), self.lines.line(where), _dotted(where), message)])
+
+
+def load(path: Path) -> Loaded:
+    """Read and check a manifest (YAML, or JSON). Raises ManifestError with every problem found."""
+    lines = SourceLines.read(path)
+    data = {"name": path.stem, **lines.data}
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        raise ManifestError(_problems(path, lines, error)) from None
+    loaded = Loaded(manifest, path, lines)
+    problems = [
+        Problem(str(path), lines.line(where), _dotted(where), message)
+        for where, message in _across_blocks(manifest)
+    ]
+    if problems:
+        raise ManifestError(problems)
+    return loaded
+
+
+def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
+    """Problems that only show when two blocks are read together."""
+    problems: list[tuple[tuple[str, ...], str]] = []
+    dedup = manifest.curate.dedup
+    for name in dedup.prefer if dedup else []:
+        if name not in manifest.sources:
+            problems.append(
+                (
+                    ("curate", "dedup", "prefer"),
+                    f"there is no source {name!r}{_meant(name, manifest.sources)}",
+                )
+            )
+    weighted = [name for name, source in manifest.sources.items() if source.weight is not None]
+    if weighted:
+        for name, source in manifest.sources.items():
+            if source.weight is None:
+                problems.append(
+                    (
+                        ("sources", name),
+                        f"has no weight, but {weighted[0]} has one; give all sources a weight (0 leaves one out of the mixture), or none",
+                    )
+                )
+        if not any(manifest.sources[name].weight for name in weighted):
+            problems.append((("sources",), "all weights are 0; give at least one source a weight above 0"))
+    return problems
+
+
+def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Problem]:
+    found: dict[tuple, Problem] = {}
+    for item in error.errors():
+        where = tuple(part for part in item["loc"] if part != "[key]")
+        message = _explained(where, item)
+        found.setdefault((where, message), Problem(str(path), lines.line(where), _dotted(where), message))
+    return sorted(found.values(), key=lambda p: (p.line or 0, p.where))
+
+
+def _explained(where: tuple, item: Mapping) -> str:
+    kind, text = item["type"], item["msg"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _fields_at(where[:-1])
+        return f"unknown key{_meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
+    if kind in ("missing", "missing_argument"):
+        return "missing; add it" + (f" (one of {', '.join(KINDS)})" if where[-1] == "kind" else "")
+    if kind == "literal_error":
+        choices = [str(choice) for choice in re.findall(r"'([^']*)'", item["ctx"]["expected"])]
+        return f"{item['input']!r} is not one of {', '.join(choices)}{_meant(str(item['input']), choices)}"
+    text = text.removeprefix("Value error, ")
+    return text if kind == "value_error" else f"{text}, but it is {item['input']!r}"
+
+
+def _fields_at(where: Sequence) -> list[str]:
+    """Names of the keys that the block at a place may have."""
+    block: Any = Manifest
+    for part in where:
+        annotation = _annotations(block).get(str(part)) if not isinstance(block, dict) else None
+        block = {"sources": Source}.get(str(part)) if annotation is None else _block(annotation)
+        if str(part) in ("sources",):
+            block = dict
+        elif block is None:
+            block = Source
+    return list(_annotations(block))
+
+
+def _annotations(block: Any) -> dict[str, Any]:
+    if isinstance(block, type) and issubclass(block, BaseModel):
+        return {name: field.annotation for name, field in block.model_fields.items()}
+    if dataclasses.is_dataclass(block):
+        return {field.name: field.type for field in dataclasses.fields(block)}
+    return {}
+
+
+def _block(annotation: Any) -> Any:
+    options = [annotation, *get_args(annotation)]
+    return next((o for o in options if _annotations(o)), None)
+
+
+def _meant(word: str, known: Sequence[str] | Mapping) -> str:
+    close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _dotted(where: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in where)
+
+
+def json_schema() -> dict:
+    """The manifest's JSON Schema, for editors; published as docs/manifest.schema.json."""
+    return Manifest.model_json_schema()
+
+
+def workers(manifest: Manifest) -> int:
+    """Processes to use: the manifest's, else one per core that this process may run on."""
+    return manifest.run.workers or len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )

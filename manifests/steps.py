@@ -1,0 +1,322 @@
+"""What each curation step does to one unit: read its inputs, call the stage's plain function, write its files.
+
+Every function takes the unit and an empty folder, and gives the unit's counts. Row i of a unit's files is the same
+document in each of them, from `texts.arrow` on.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from gristmill.curation import decontaminate as leaks
+from gristmill.curation import features, filters, language, ledger, minhash, pii, shards
+from gristmill.curation.decontaminate import DecontaminateParams
+from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
+from gristmill.curation.edits import EDIT_TYPE, Edit, apply
+from gristmill.curation.extract import RawPiece
+from gristmill.curation.extract import extract as extract_files
+from gristmill.curation.language import LanguageParams
+from gristmill.curation.minhash import SignatureParams
+from gristmill.curation.pii import PiiParams
+from gristmill.manifests.store import Unit
+
+Counts = Mapping[str, object]
+
+SHARD_VERSION = 1
+"""Of what `shard` itself does: joining verdicts, applying edits, writing the ledger."""
+
+SPAN_TYPE = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
+
+VERDICT_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("rule", pa.string()),  # null: passed
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+    ]
+)
+
+
+def extract(unit: Unit, out: Path) -> Counts:
+    """Bytes to texts."""
+    p = unit.params
+    paths = {i.name.removeprefix("raw/"): i.path for i in unit.inputs}
+    pieces = [
+        RawPiece(piece["file"], paths[piece["file"]], piece["start"], piece["end"]) for piece in p["pieces"]
+    ]
+    options = ReadOptions(format=p["format"], columns=p["columns"])
+    return extract_files(pieces, unit.source or "", p["kind"], options, p["licence"], out)
+
+
+def measure(unit: Unit, out: Path) -> Counts:
+    """Texts to features, language and signatures, in one pass over each batch."""
+    signature = SignatureParams(**unit.params["signature"]) if unit.params["signature"] else None
+    schema = pa.schema(
+        [
+            pa.field("id", pa.string()),
+            pa.field("language", pa.string()),
+            pa.field("language_score", pa.float32()),
+            pa.field("content_hash", pa.string()),
+            *features.FEATURES,
+            pa.field("cuts_fineweb", SPAN_TYPE),
+            pa.field("cuts_c4", SPAN_TYPE),
+        ]
+    )
+    signature_schema = pa.schema([pa.field("id", pa.string()), pa.field("signature", pa.binary())])
+    signatures: list[pa.RecordBatch] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
+            texts = batch.column("text")
+            measured = features.measure(texts)
+            strings = texts.to_pylist()
+            labels, scores = language.identify(strings) if unit.params["language"] else (None, None)
+            n = batch.num_rows
+            columns = [
+                batch.column("id"),
+                pa.array(labels, pa.string()) if labels is not None else pa.nulls(n, pa.string()),
+                pa.array(scores, pa.float32()) if scores is not None else pa.nulls(n, pa.float32()),
+                pa.array([content_hash(s) for s in strings]),
+                *(measured.table[name].combine_chunks() for name in features.FEATURES.names),
+                measured.cuts.cast(SPAN_TYPE),
+                measured.cuts_c4.cast(SPAN_TYPE),
+            ]
+            if signature:
+                hashes, offsets = minhash.shingles(
+                    measured.word_hashes, measured.word_offsets, signature.ngram_words
+                )
+                rows = minhash.signatures(hashes, offsets, signature)
+                # A document without a word has no signature: null, so that two of them are never near duplicates.
+                empty = np.diff(offsets) == 0
+                values = [None if e else row.tobytes() for e, row in zip(empty, rows, strict=True)]
+                signatures.append(
+                    pa.record_batch([batch.column("id"), pa.array(values, pa.binary())], signature_schema)
+                )
+            yield pa.record_batch(columns, schema)
+
+    rows = shards.write_batches(out / "features.arrow", schema, batches())
+    if signature:
+        shards.write_batches(out / "signatures.arrow", signature_schema, signatures)
+    return {"documents": rows, "kept": rows, "dropped": {}}
+
+
+def filter_(unit: Unit, out: Path) -> Counts:
+    """Features to verdicts: the language first, then the rules in their order; the first that fails drops."""
+    measured = shards.read_table(unit.path("features.arrow"))
+    thresholds = unit.params["thresholds"]
+    rules = [
+        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"])
+        for preset, name, feature, op in unit.params["rules"]
+    ]
+    verdicts = filters.judge(measured, filters.Ruleset(tuple(rules), unit.params["cut_lines"]))
+    if unit.params["languages"]:
+        params = LanguageParams(**unit.params["languages"])
+        scores = np.asarray(measured["language_score"].to_numpy())
+        by_language = language.judge(measured["language"].to_pylist(), scores, params)
+        verdicts = _first(by_language, verdicts)
+    verdicts = verdicts.select(["rule", "value", "threshold"]).add_column(0, "id", measured["id"])
+    shards.write_batches(out / "verdicts.arrow", VERDICT_SCHEMA, verdicts.cast(VERDICT_SCHEMA).to_batches())
+    return _verdict_counts(verdicts["rule"].to_pylist())
+
+
+def _first(earlier: pa.Table, later: pa.Table) -> pa.Table:
+    """Row by row, the earlier verdict where it drops, else the later."""
+    dropped = np.array(earlier["rule"].is_valid())
+    columns = {}
+    for name in ("rule", "value", "threshold"):
+        pairs = zip(dropped, earlier[name].to_pylist(), later[name].to_pylist(), strict=True)
+        columns[name] = pa.array([a if d else b for d, a, b in pairs], VERDICT_SCHEMA.field(name).type)
+    return pa.table(columns)
+
+
+def _verdict_counts(rules: list[str | None]) -> Counts:
+    dropped = Counter(rule for rule in rules if rule)
+    return {
+        "documents": len(rules),
+        "kept": len(rules) - dropped.total(),
+        "dropped": dict(sorted(dropped.items())),
+    }
+
+
+@lru_cache(maxsize=2)
+def _benchmarks(files: tuple[tuple[str, str, str], ...], ngram_words: int) -> leaks.Index:
+    """The index of the benchmark files (name, path, digest): once in a process, not once in a unit."""
+    streams = [(name, fsspec.open(path, "rb").open()) for name, path, _ in files]
+    try:
+        return leaks.build_index(streams, ngram_words)
+    finally:
+        for _, stream in streams:
+            stream.close()
+
+
+def decontaminate(unit: Unit, out: Path) -> Counts:
+    """Texts that are still kept, against the benchmarks: verdicts, and the passages to cut."""
+    params = DecontaminateParams(**unit.params["decontaminate"])
+    files = tuple(
+        (i.name.removeprefix("benchmark/"), i.path, i.digest)
+        for i in unit.inputs
+        if i.name.startswith("benchmark/")
+    )
+    index = _benchmarks(files, params.ngram_words)
+    schema = pa.schema([*VERDICT_SCHEMA, pa.field("cuts", SPAN_TYPE), pa.field("benchmark", pa.string())])
+    alive = surviving(unit)
+    rules: list[str | None] = []
+    documents = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal documents
+        start = 0
+        for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
+            here = alive[start : start + batch.num_rows]
+            start += batch.num_rows
+            documents += int(here.sum())
+            texts = [t if a else "" for t, a in zip(batch.column("text").to_pylist(), here, strict=True)]
+            hits = leaks.find(texts, index)
+            verdicts = leaks.judge(hits, params)
+            rules.extend(verdicts["rule"].to_pylist())
+            columns = [verdicts[name].combine_chunks() for name in ("rule", "value", "threshold")]
+            passages = [[{"start": p.start, "end": p.end} for p in hit.passages] for hit in hits]
+            found = [", ".join(sorted({p.benchmark for p in hit.passages})) or None for hit in hits]
+            yield pa.record_batch(
+                [batch.column("id"), *columns, pa.array(passages, SPAN_TYPE), pa.array(found, pa.string())],
+                schema,
+            )
+
+    shards.write_batches(out / "hits.arrow", schema, batches())
+    return {**_verdict_counts([r for r, a in zip(rules, alive, strict=True) if a]), "documents": documents}
+
+
+def surviving(unit: Unit, including: bool = False) -> np.ndarray:
+    """bool[N]: the rows of a unit's texts that no earlier step has dropped (with `including`, nor decontamination)."""
+    files = ["verdicts.arrow", "duplicates.arrow"] + (["hits.arrow"] if including else [])
+    alive: np.ndarray | None = None
+    for file in files:
+        if any(i.name.endswith("/" + file) for i in unit.inputs):
+            passed = np.array(shards.read_table(unit.path(file), ["rule"])["rule"].is_null())
+            alive = passed if alive is None else alive & passed
+    assert alive is not None
+    return alive
+
+
+def shard(unit: Unit, out: Path) -> Counts:
+    """Kept documents with their edits applied, and the ledger of every document that the unit read."""
+    measured = shards.read_table(unit.path("features.arrow"))
+    verdicts = _verdicts(unit, measured.num_rows)
+    cut_column = unit.params["cut_lines"]
+    lines = measured[f"cuts_{cut_column}"].to_pylist() if cut_column else None
+    leaked = (
+        shards.read_table(unit.path("hits.arrow"), ["cuts"])["cuts"].to_pylist()
+        if _has(unit, "hits.arrow")
+        else None
+    )
+    masks = PiiParams(**unit.params["pii"]) if unit.params["pii"] else None
+    edits: list[list[Edit] | None] = [None] * measured.num_rows
+    kept_bytes = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal kept_bytes
+        start = 0
+        for batch in shards.read_batches(unit.path("texts.arrow")):
+            batcher = shards.Batcher(DOCUMENT_SCHEMA)
+            for row, text_row in enumerate(batch.to_pylist(), start):
+                if verdicts[row]["rule"]:
+                    continue
+                text = text_row["text"]
+                edits[row] = [
+                    *(Edit(s["start"], s["end"], "", "c4.line") for s in (lines[row] if lines else ())),
+                    *(
+                        Edit(s["start"], s["end"], "", "decontaminate")
+                        for s in (leaked[row] if leaked else ())
+                    ),
+                    *(
+                        Edit(s.start, s.end, s.replacement, s.rule)
+                        for s in (pii.find(text, masks) if masks else ())
+                    ),
+                ]
+                text_row["text"] = apply(text, edits[row])
+                if not text_row["text"]:
+                    verdicts[row] = {"stage": "shards", "rule": "empty_after_edits"}
+                    continue
+                text_row["language"] = measured["language"][row].as_py()
+                text_row["language_score"] = measured["language_score"][row].as_py()
+                text_row["content_hash"] = measured["content_hash"][row].as_py()
+                size = len(text_row["text"].encode())
+                kept_bytes += size
+                yield from batcher.add(text_row, size)
+            yield from batcher.flush()
+            start += batch.num_rows
+
+    kept = shards.write_batches(
+        out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""}
+    )
+    table = _ledger(unit, measured, verdicts, edits)
+    ledger.write_ledger(out / "ledger.parquet", table)
+    return {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
+
+
+def _has(unit: Unit, file: str) -> bool:
+    return any(i.name.endswith("/" + file) for i in unit.inputs)
+
+
+def _verdicts(unit: Unit, rows: int) -> list[dict]:
+    """For each text, what dropped it first (stage, rule, value, threshold, duplicate_of), or what is known of a kept one."""
+    verdicts: list[dict] = [{"rule": None} for _ in range(rows)]
+    for stage, file in (
+        ("filter", "verdicts.arrow"),
+        ("dedup", "duplicates.arrow"),
+        ("decontaminate", "hits.arrow"),
+    ):
+        if not _has(unit, file):
+            continue
+        for row, verdict in enumerate(shards.read_table(unit.path(file)).to_pylist()):
+            if verdicts[row]["rule"]:
+                continue
+            if verdict.get("cluster_size"):
+                verdicts[row]["cluster_size"] = verdict["cluster_size"]
+            if verdict["rule"]:
+                names = ("rule", "value", "threshold", "duplicate_of")
+                verdicts[row] = {"stage": stage, **{name: verdict.get(name) for name in names}}
+    return verdicts
+
+
+def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[list[Edit] | None]) -> pa.Table:
+    """The unit's ledger: its texts in order, then the documents without one."""
+    texts = shards.read_table(unit.path("texts.arrow"), ["id", "source", "kind", "locator", "url", "title"])
+    rows = len(verdicts)
+    spans = [
+        [{"start": e.start, "end": e.end, "replacement": e.replacement, "rule": e.rule} for e in edit]
+        if edit
+        else None
+        for edit in edits
+    ]
+    columns = {
+        **{name: texts[name] for name in texts.column_names},
+        "status": pa.array(["dropped" if v["rule"] else "kept" for v in verdicts], pa.string()),
+        **{
+            name: pa.array([v.get(name) for v in verdicts], _ledger_type(name))
+            for name in ("stage", "rule", "value", "threshold", "duplicate_of", "cluster_size")
+        },
+        **{name: measured[name] for name in ("language", "language_score", "content_hash")},
+        "edits": pa.array(spans, EDIT_TYPE),
+        **{name: measured[name] for name in features.FEATURES.names},
+    }
+    schema = ledger.ledger_schema(features.FEATURES)
+    with_text = pa.table(columns).select(schema.names).cast(schema)
+    assert with_text.num_rows == rows
+    lost = shards.read_table(unit.path("dropped.arrow"))
+    without_text = {
+        **{name: lost[name] for name in ("id", "source", "kind", "locator", "url", "title", "rule", "value")},
+        "status": pa.array(["dropped"] * lost.num_rows, pa.string()),
+        "stage": pa.array(["extract"] * lost.num_rows, pa.string()),
+    }
+    filled = [without_text.get(f.name, pa.nulls(lost.num_rows, f.type)) for f in schema]
+    return pa.concat_tables([with_text, pa.table(filled, names=schema.names).cast(schema)]).combine_chunks()
+
+
+def _ledger_type(name: str) -> pa.DataType:
+    return next(f.type for f in ledger.VERDICT_FIELDS if f.name == name)

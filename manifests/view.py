@@ -1,0 +1,87 @@
+"""The readable view of a run, `runs/<manifest>/`: real folders whose files are links into the store, and the lock file.
+
+`manifest.lock.yaml` says which unit of the store each file is, with the counts of every step: sorted, so that two runs
+can be compared as a diff.
+"""
+
+import io
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from gristmill.manifests.store import Record, atomic_write
+
+LOCK = "manifest.lock.yaml"
+
+
+def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | None:
+    """What a step shows in the view: folder -> {path inside: file of the store}; None if the step shows nothing."""
+    records = list(records)
+    if step == "shards":
+        return {
+            "shards": {f"{r.source}/{r.name}.arrow": r.folder / "shard.arrow" for r in records},
+            "ledger": {f"{r.source}/{r.name}.parquet": r.folder / "ledger.parquet" for r in records},
+        }
+    if step == "tokens":
+        return {"tokens": {f"{r.source}/{r.name}.arrow": r.folder / "tokens.arrow" for r in records}}
+    folder = {
+        "tokenizer": "tokenizer",
+        "pack": "packed",
+        "pretrain": "checkpoints/pretrain",
+        "report": "report",
+    }.get(step)
+    if folder is None:
+        return None
+    return {folder: {name: r.folder / name for r in records for name in r.outputs}}
+
+
+def publish(run: Path, step: str, records: Iterable[Record]) -> None:
+    """Make the view's folders of a step hold exactly the links to these records' files."""
+    for folder, files in (links(step, records) or {}).items():
+        root = run / folder
+        root.mkdir(parents=True, exist_ok=True)
+        for name, target in sorted(files.items()):
+            _link(root / name, target)
+        for path in sorted(root.rglob("*"), reverse=True):
+            if path.is_symlink() and str(path.relative_to(root)) not in files:
+                path.unlink(missing_ok=True)
+            elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def _link(link: Path, target: Path) -> None:
+    """Put a relative link in place in one move, so that a reader finds the old file or the new one."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    relative = os.path.relpath(target.resolve(), link.parent.resolve())
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    temporary = link.with_name(f".{uuid.uuid4().hex}")
+    os.symlink(relative, temporary)
+    os.replace(temporary, link)
+
+
+def read_lock(run: Path) -> Mapping[str, Mapping]:
+    """The steps of the lock file: name -> {key, counts, units: {source/unit: key}}; empty where there is none."""
+    try:
+        return YAML(typ="safe").load((run / LOCK).read_text(encoding="utf-8"))["steps"]
+    except FileNotFoundError:
+        return {}
+
+
+def write_lock(run: Path, name: str, steps: Mapping[str, Mapping]) -> None:
+    """Write the lock file, in the order of the pipeline, everything below it sorted."""
+    yaml = YAML()
+    yaml.width = 120
+    yaml.default_flow_style = False
+    text = io.StringIO()
+    yaml.dump({"manifest": name, "steps": dict(steps)}, text)
+    run.mkdir(parents=True, exist_ok=True)
+    atomic_write(run / LOCK, text.getvalue())
+
+
+def unit_label(source: str | None, name: str) -> str:
+    """How the lock file calls a unit."""
+    return f"{source}/{name}" if source else name

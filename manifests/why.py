@@ -1,0 +1,80 @@
+"""Why a document was kept or dropped: its ledger row as a story that begins at the raw file."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow.dataset as ds
+
+from gristmill.curation.ledger import VERDICT_FIELDS
+
+
+class NotFound(Exception):
+    """No document answers to what was asked for."""
+
+
+def explain_document(document: str, runs: Iterable[Path]) -> dict:
+    """The ledger row of a document (by id or its first digits, locator or URL) with a story of it, line by line.
+
+    Raises NotFound if none of the runs' ledgers has it, or several documents fit.
+    """
+    runs = [run for run in runs if (run / "ledger").is_dir()]
+    if not runs:
+        raise NotFound(
+            "no run with a ledger here; run the pipeline first (`gristmill run MANIFEST --until shards`), or give --runs"
+        )
+    for run in runs:
+        rows = _rows(run / "ledger", document)
+        if len({row["id"] for row in rows}) > 1:
+            shown = "\n  ".join(f"{row['id']}  {row['locator']}" for row in rows[:10])
+            raise NotFound(f"{len(rows)} documents of {run} fit {document!r}; give the id of one:\n  {shown}")
+        if rows:
+            return {"run": str(run), **rows[0], "story": list(_story(run, rows[0]))}
+    raise NotFound(
+        f"no document {document!r} in {', '.join(str(run) for run in runs)}; give an id, a locator or a URL as the ledger has it"
+    )
+
+
+def _rows(ledger: Path, document: str) -> list[dict]:
+    files = [str(path) for path in sorted(ledger.rglob("*.parquet"))]
+    if not files:
+        return []
+    table = ds.dataset(files, format="parquet")
+    field = ds.field
+    query = (field("locator") == document) | (field("url") == document)
+    if re.fullmatch(r"[0-9a-f]{4,32}", document):
+        import pyarrow.compute as pc
+
+        query = query | pc.starts_with(field("id"), document)
+    return table.to_table(filter=query).to_pylist()
+
+
+def _story(run: Path, row: dict) -> Iterable[str]:
+    yield f"document {row['id']}"
+    yield f"  source     {row['source']} ({row['kind']})"
+    yield f"  locator    {row['locator']}"
+    for name in ("url", "title"):
+        if row[name]:
+            yield f"  {name:<10} {row[name]}"
+    if row["language"]:
+        yield f"  language   {row['language']} ({row['language_score']:.2f})"
+    if row["status"] == "kept":
+        yield f"kept, in {run / 'shards' / row['source']}"
+        if (row["cluster_size"] or 1) > 1:
+            yield f"  instead of {row['cluster_size'] - 1} duplicates of it"
+        for edit in row["edits"] or ():
+            what = f"masked as {edit['replacement']}" if edit["replacement"] else "cut"
+            yield f"  characters {edit['start']} to {edit['end']} {what} by {edit['rule']}"
+    else:
+        numbers = "" if row["value"] is None else f": {row['value']:.6g}"
+        if row["threshold"] is not None:
+            numbers += f" (threshold {row['threshold']:g})"
+        yield f"dropped by {row['stage']}, rule {row['rule']}{numbers}"
+        if row["duplicate_of"]:
+            yield f"  kept instead: {row['duplicate_of']}"
+    known = {field.name for field in VERDICT_FIELDS}
+    features = {name: value for name, value in row.items() if name not in known and value is not None}
+    if features:
+        yield "features"
+        for name, value in features.items():
+            yield f"  {name:<32} {value:.6g}" if isinstance(value, float) else f"  {name:<32} {value}"

@@ -1,0 +1,96 @@
+"""Compressed streams and archives: any wrapping gives the same bytes, and damage is said in words."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+
+import pytest
+import zstandard
+
+from gristmill.curation.archives import bare_name, decompressed, members
+from gristmill.curation.documents import UnreadableFile
+
+CONTENT = b"one line of text\n" * 50_000
+COMPRESSED = {
+    "gzip": gzip.compress(CONTENT),
+    "gzip members": gzip.compress(CONTENT[:100]) + gzip.compress(CONTENT[100:]),
+    "bzip2": bz2.compress(CONTENT),
+    "bzip2 streams": bz2.compress(CONTENT[:100]) + bz2.compress(CONTENT[100:]),
+    "zstd": zstandard.compress(CONTENT),
+    "zstd frames": zstandard.compress(CONTENT[:100]) + zstandard.compress(CONTENT[100:]),
+    "xz": lzma.compress(CONTENT),
+}
+
+
+@pytest.mark.parametrize("form", COMPRESSED)
+def test_content_is_the_same_whatever_it_is_wrapped_in(form):
+    assert decompressed(io.BytesIO(COMPRESSED[form])).read() == CONTENT
+
+
+def test_an_uncompressed_stream_is_given_back_at_its_start():
+    assert decompressed(io.BytesIO(CONTENT)).read() == CONTENT
+
+
+@pytest.mark.parametrize("form", COMPRESSED)
+def test_a_truncated_stream_is_never_taken_for_a_whole_one(form):
+    with pytest.raises(UnreadableFile, match="truncated"):
+        decompressed(io.BytesIO(COMPRESSED[form][:-20])).read()
+
+
+def test_damage_in_the_middle_is_named():
+    data = bytearray(gzip.compress(bytes(range(256)) * 4096))
+    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+    with pytest.raises(UnreadableFile, match=r"damaged|truncated"):
+        decompressed(io.BytesIO(bytes(data))).read()
+
+
+def tar(entries: dict[str, bytes], mode: str = "w:gz") -> io.BytesIO:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:
+        for name, content in entries.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return io.BytesIO(file.getvalue())
+
+
+ENTRIES = {"a/one.txt": b"1", "../../escape.txt": b"2", "a/empty": b""}
+
+
+def test_tar_and_zip_give_the_same_members_and_follow_no_link():
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in ENTRIES.items():
+            archive.writestr(name, content)
+    expected = [(name, len(content), content) for name, content in ENTRIES.items()]
+    assert list(members(tar(ENTRIES))) == expected
+    assert list(members(tar(ENTRIES, "w"))) == expected
+    assert list(members(io.BytesIO(zipped.getvalue()))) == expected
+
+
+def test_a_member_above_the_limit_is_reported_by_its_size_and_not_read(monkeypatch):
+    monkeypatch.setattr("gristmill.curation.archives.MAX_MEMBER_BYTES", 5)
+    assert list(members(tar({"big": b"123456", "small": b"1"}))) == [("big", 6, None), ("small", 1, b"1")]
+
+
+def test_what_is_no_archive_is_said_to_be_none():
+    with pytest.raises(UnreadableFile, match="not a readable tar"):
+        list(members(io.BytesIO(b"plain text" * 100)))
+
+
+def test_a_truncated_archive_gives_its_members_up_to_the_cut():
+    data = tar({f"{i}.txt": bytes([i]) * 100_000 for i in range(200)}).getvalue()
+    found = members(io.BytesIO(data[: len(data) // 2]))
+    assert [next(found)[0], next(found)[0]] == ["0.txt", "1.txt"]
+    with pytest.raises(UnreadableFile):
+        list(found)
+
+
+def test_bare_names():
+    assert bare_name("$DATA/Books/Part-1.JSONL.gz") == "part-1.jsonl"

@@ -1,0 +1,144 @@
+"""A manifest's problems: all at once, each with its line, what is wrong and how to mend it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gristmill.manifests import schema
+from gristmill.manifests.source_lines import ManifestError
+from tests.conftest import PROJECT
+
+GOOD = """\
+sources:
+  web:
+    kind: crawl
+    paths: [crawl/*.warc.gz]
+    weight: 3
+  books: {kind: books, paths: books/*.txt, weight: 1, max_epochs: 4}
+"""
+
+
+def load(tmp_path: Path, text: str, name: str = "m.yaml"):
+    (tmp_path / name).write_text(text)
+    return schema.load(tmp_path / name)
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(ManifestError) as raised:
+        load(tmp_path, text)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in raised.value.problems]
+
+
+def test_defaults_are_those_of_the_design(tmp_path):
+    m = load(tmp_path, GOOD).manifest
+    assert m.name == "m"
+    assert m.weights == {"web": 0.75, "books": 0.25}
+    assert m.sources["web"].max_epochs == 1
+    assert m.curate.pii is None
+    assert m.curate.decontaminate is None
+    assert m.mixture.validation == 0.01
+    assert m.run.max_failed == 0.05
+    assert m.tokenizer is None
+    assert m.pretrain is None
+    near = m.curate.dedup.near
+    assert (near.ngram_words, near.num_perm, near.bands, near.rows_per_band, near.min_similarity) == (
+        5,
+        128,
+        20,
+        6,
+        0.8,
+    )
+
+
+def test_json_works_as_yaml_does(tmp_path):
+    data = {
+        "name": "m",
+        "sources": {"a": {"kind": "text", "paths": ["x.jsonl"]}},
+        "mixture": {"tokens": 2_000_000_000},
+    }
+    assert (
+        load(tmp_path, json.dumps(data, indent="\t"), "m.json").manifest
+        == load(tmp_path, json.dumps(data)).manifest
+    )
+
+
+def test_a_training_manifest_has_what_training_needs(tmp_path):
+    m = load(tmp_path, GOOD + "pretrain: {max_steps: 3}\n").manifest
+    assert m.tokenizer.vocab_size == 32768
+    assert m.pack.seq_length == 2048
+
+
+def test_numbers_may_have_underscores(tmp_path):
+    assert (
+        load(tmp_path, GOOD + "mixture: {tokens: 2_000_000_000}\n").manifest.mixture.tokens == 2_000_000_000
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            GOOD + "curate: {dedupe: {exact: true}}\n",
+            "m.yaml:7 curate.dedupe: unknown key; did you mean 'dedup'?",
+        ),
+        (
+            GOOD.replace("max_epochs", "max_epoch"),
+            "m.yaml:6 sources.books.max_epoch: unknown key; did you mean 'max_epochs'?",
+        ),
+        (
+            GOOD + "tokenizer: {vocab: 3}\n",
+            "m.yaml:7 tokenizer.vocab: unknown key; did you mean 'vocab_size'?",
+        ),
+        (
+            GOOD + "curate:\n  dedup:\n    near: {bands: 14, rows_per_band: 10}\n",
+            "m.yaml:9 curate.dedup.near: bands (14) x rows_per_band (10) = 140 hashes, but num_perm is 128",
+        ),
+        (GOOD.replace("kind: crawl", "kind: crowl"), "m.yaml:3 sources.web.kind: 'crowl' is not one of"),
+        (GOOD.replace("    kind: crawl\n", ""), "m.yaml:2 sources.web.kind: missing; add it (one of crawl"),
+        (
+            GOOD + "curate: {dedup: {prefer: [book]}}\n",
+            "m.yaml:7 curate.dedup.prefer: there is no source 'book'; did you mean 'books'?",
+        ),
+        (GOOD.replace("    weight: 3\n", ""), "m.yaml:2 sources.web: has no weight, but books has one"),
+        (
+            GOOD.replace("paths: [", "filters: gohper\n    paths: ["),
+            "m.yaml:2 sources.web: unknown preset 'gohper'; did you mean 'gopher'?",
+        ),
+        (GOOD + "  books: {}\n", 'm.yaml:7: found duplicate key "books"'),
+        (GOOD + "curate: [", "m.yaml:8: not valid YAML"),
+        ("- a\n", "m.yaml:1: a manifest is a mapping"),
+        (
+            GOOD + "run: {max_failed: 2}\n",
+            "m.yaml:7 run.max_failed: Input should be less than or equal to 1, but it is 2",
+        ),
+        (GOOD + "pack: {seq_length: many}\n", "m.yaml:7 pack.seq_length: Input should be a valid integer"),
+        (
+            GOOD.replace("paths: [crawl/*.warc.gz]", "limit: 3"),
+            "m.yaml:2 sources.web: give the source its files by `paths`",
+        ),
+        ("name: x\n", "m.yaml sources: missing; add it"),
+        ("", "m.yaml:1: a manifest is a mapping"),
+    ],
+)
+def test_a_problem_names_its_line_and_its_remedy(tmp_path, text, said):
+    assert problems(tmp_path, text)[0].startswith(said)
+
+
+def test_all_problems_are_reported_at_once(tmp_path):
+    found = problems(tmp_path, GOOD.replace("crawl\n", "crowl\n") + "tokeniser: {}\nrun: {worker: 3}\n")
+    assert [p.split()[0] for p in found] == ["m.yaml:3", "m.yaml:7", "m.yaml:8"]
+
+
+def test_a_missing_manifest_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ManifestError, match="no such file"):
+        schema.load(tmp_path / "nowhere.yaml")
+
+
+def test_the_published_json_schema_is_the_one_in_force():
+    assert json.loads((PROJECT / "docs" / "manifest.schema.json").read_text()) == schema.json_schema()
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "manifests").glob("*.yaml")), ids=lambda p: p.name)
+def test_the_manifests_that_come_with_the_project_are_valid(path):
+    assert schema.load(path).manifest.sources
