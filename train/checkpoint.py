@@ -35,10 +35,11 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint folder whose files were found to be whole."""
+    """A checkpoint folder and what its record says."""
 
     folder: Path
     record: Mapping[str, object]
+    files: Mapping[str, str]  # name -> digest
 
 
 def step_folder(out: Path, step: int) -> Path:
@@ -80,12 +81,15 @@ def newest(out: Path) -> Checkpoint | None:
     for folder in [*out.glob("step-*"), out / FINAL]:
         try:
             record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-            candidates.append((int(record["step"]), folder.name == FINAL, Checkpoint(folder, record)))
+            files = {**record["files"]}
+            if record["version"] != CHECKPOINT_VERSION:
+                raise ValueError(f"version {record['version']}, not {CHECKPOINT_VERSION}")
+            candidates.append((int(record["step"]), folder.name == FINAL, Checkpoint(folder, record, files)))
         except FileNotFoundError:
             if folder.is_dir():
                 log.warning("%s has no record.json, so it is not whole; passing it over", folder)
         except (ValueError, KeyError, TypeError) as error:
-            log.warning("%s has an unreadable record.json (%s); passing it over", folder, error)
+            log.warning("%s has an unusable record.json (%r); passing it over", folder, error)
     for _, _, checkpoint in sorted(candidates, key=lambda candidate: candidate[:2], reverse=True):
         broken = damage(checkpoint)
         if broken is None:
@@ -96,9 +100,7 @@ def newest(out: Path) -> Checkpoint | None:
 
 def damage(checkpoint: Checkpoint) -> str | None:
     """What is wrong with the files of a checkpoint; None if they are as they were written."""
-    if checkpoint.record.get("version") != CHECKPOINT_VERSION:
-        return f"version {checkpoint.record.get('version')} is not {CHECKPOINT_VERSION}"
-    for name, digest in checkpoint.record["files"].items():
+    for name, digest in checkpoint.files.items():
         path = checkpoint.folder / name
         if not path.is_file():
             return f"{name} is missing"

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -319,6 +320,15 @@ def summarize(progress: Progress, facts: dict[str, object]) -> dict[str, object]
     }
 
 
+def read_params(path: Path) -> PretrainParams:
+    """The parameters in a YAML or JSON file. Raises ValueError that names the file and what is wrong with it."""
+    try:
+        given = YAML(typ="safe").load(path) or {}
+        return PretrainParams(**given)
+    except (YAMLError, TypeError, ValueError) as error:  # TypeError: an unknown name, or no mapping at all
+        raise ValueError(f"{path}: {error}") from error
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line: prints the summary as one line of JSON, logs to standard error."""
     parser = argparse.ArgumentParser(prog="python -m gristmill.train.pretrain", description=main.__doc__)
@@ -331,9 +341,8 @@ def main(arguments: list[str] | None = None) -> None:
         rank, _ = processes.rank_and_world_size()
         logging.basicConfig(level=logging.INFO if rank == 0 else logging.WARNING, format="%(message)s")
         try:
-            params = PretrainParams(**(YAML(typ="safe").load(told.params) or {}))
-            summary = pretrain(told.run, told.out, params, told.seed)
-        except (ValueError, TypeError, OSError, FloatingPointError) as error:
+            summary = pretrain(told.run, told.out, read_params(told.params), told.seed)
+        except (ValueError, OSError, FloatingPointError) as error:
             parser.exit(1, f"{parser.prog}: {error}\n")
         if rank == 0:
             print(json.dumps(summary))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import torch
 
 from gristmill.curation.documents import DOCUMENT_SCHEMA, content_hash, document_id
 from gristmill.curation.shards import write_batches
@@ -14,8 +15,16 @@ from gristmill.tokenizer.pack import PackParams, pack
 
 SEQ_LENGTH = 32
 WORDS = {
-    "web": (["cat", "dog", "bird", "fish"], ["sees", "hears", "likes"], ["the red ball", "the old tree", "water"]),
-    "books": (["Ann", "Bob", "Cleo"], ["wrote to", "thought of", "waited for"], ["her sister", "the captain"]),
+    "web": (
+        ["cat", "dog", "bird", "fish"],
+        ["sees", "hears", "likes"],
+        ["the red ball", "the old tree", "water"],
+    ),
+    "books": (
+        ["Ann", "Bob", "Cleo"],
+        ["wrote to", "thought of", "waited for"],
+        ["her sister", "the captain"],
+    ),
 }
 
 
@@ -65,3 +74,10 @@ def make_run(folder: Path, documents: int = 150, seed: int = 3, seq_length: int 
 def run_folder(tmp_path_factory) -> Path:
     """A run folder that tests read and never write."""
     return make_run(tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """Tiny models are fastest on one thread, and a machine that tests share is no place to spin on two."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
