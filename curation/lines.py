@@ -1,0 +1,261 @@
+"""What lines tell: C4's line rules, and everything that is counted by line or paragraph.
+
+C4 (Raffel et al. 2020) removes lines before it judges a page, and rules that come after it see the rest. Two variants
+are in use: the paper's, and FineWeb's, which keeps lines without terminal punctuation. Both remove a line that has a
+word of more than 1,000 characters, fewer than three words (as white space separates them), or a phrase that marks it as
+a notice about scripts, cookies or terms. Citation markers ("[3]", "[edit]", "[citation needed]") go from the lines that
+stay. A line takes the blank lines behind it along, so that paragraphs stay paragraphs.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from gristmill.curation.characters import TERMINAL, flags
+from gristmill.curation.repetition import is_repeat
+from gristmill.curation.words import Lines, SpanHasher, Tokens, last_characters
+
+MAX_CHUNK = 1000
+"""C4 removes lines with a longer word than this; code points."""
+
+MIN_CHUNKS = 3
+"""C4 removes lines with fewer words than this."""
+
+SHORT_LINE = 30
+"""FineWeb calls lines of up to so many code points short."""
+
+_CUT_PHRASES = (
+    b"javascript",
+    b"terms of use",
+    b"privacy policy",
+    b"cookie policy",
+    b"uses cookies",
+    b"use of cookies",
+    b"use cookies",
+)
+_CITATION = r"\[(?:[0-9]*|edit|citation needed)\]"
+_CITATIONS = re.compile(f"{_CITATION}(?:{_CITATION})*")  # starts with a literal, which `re` finds much faster
+_C4_TERMINAL = np.array([ord(character) for character in ".?!\"'"], dtype=np.uint32)
+_BULLETS = np.array([ord("•"), ord("-")], dtype=np.uint32)
+_FULL_STOP, _ELLIPSIS, _CURLY_BRACKET = ord("."), ord("…"), ord("{")
+
+
+@dataclass(frozen=True)
+class LineMarks:
+    """What C4's rules see in each line; one entry per line."""
+
+    cut_phrase: np.ndarray  # bool: names JavaScript, cookies, a privacy policy or terms of use
+    lorem_ipsum: np.ndarray  # bool
+    curly_bracket: np.ndarray  # bool
+    c4_terminal: np.ndarray  # bool: ends in . ? ! " or ', but not in "..."
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Stretches of the stream, in order; positions as in `Tokens`."""
+
+    start: np.ndarray  # int64
+    end: np.ndarray  # int64
+
+
+def marks(block: bytes, codes: np.ndarray, tokens: Tokens, lines: Lines) -> tuple[LineMarks, Spans]:
+    """The marks of a block's lines, and where its citation markers stand."""
+    lowered = block.lower()
+    breaks = lines.end if len(codes) == len(block) else np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
+    curly = np.zeros(len(lines.end), dtype=bool)
+    curly[np.searchsorted(lines.end, tokens.start[tokens.first == _CURLY_BRACKET])] = True
+    citations = _citations(block, codes)
+    return (
+        LineMarks(
+            cut_phrase=_lines_with(lowered, _CUT_PHRASES, breaks),
+            lorem_ipsum=_lines_with(lowered, (b"lorem ipsum",), breaks),
+            curly_bracket=curly,
+            c4_terminal=_c4_terminal(codes, lines, citations),
+        ),
+        citations,
+    )
+
+
+def _lines_with(lowered: bytes, phrases: tuple[bytes, ...], breaks: np.ndarray) -> np.ndarray:
+    found = []
+    for phrase in phrases:
+        place = lowered.find(phrase)
+        while place >= 0:
+            found.append(place)
+            place = lowered.find(phrase, lowered.index(b"\n", place))  # once a line is enough
+    marked = np.zeros(len(breaks), dtype=bool)
+    marked[np.searchsorted(breaks, np.array(found, dtype=np.int64))] = True
+    return marked
+
+
+def _citations(block: bytes, codes: np.ndarray) -> Spans:
+    spans = [match.span() for match in _CITATIONS.finditer(block.decode())] if b"[" in block else []
+    start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    # At a line's end the space before goes too. A block ends in a newline, so there is a character on either side.
+    return Spans(start - ((codes[end % len(codes)] == ord("\n")) & (codes[start - 1] == ord(" "))), end)
+
+
+def _c4_terminal(codes: np.ndarray, lines: Lines, citations: Spans) -> np.ndarray:
+    last = lines.last
+    if len(citations.end):
+        last = last.copy()
+        line = np.searchsorted(lines.end, citations.start)
+        closing = citations.end == lines.text_end[line]
+        line, start = line[closing], citations.start[closing]
+        last[line] = last_characters(codes, lines.text_start[line], np.maximum(start, lines.text_start[line]))
+    return np.isin(last[:, 0], _C4_TERMINAL) & ~(last == _FULL_STOP).all(axis=1)
+
+
+def kept_lines(lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
+    """Which lines with text stay, under each variant of C4's line rules: `fineweb` and `c4`; bool per line."""
+    kept = (lines.num_chunks >= MIN_CHUNKS) & (lines.longest_chunk <= MAX_CHUNK) & ~line_marks.cut_phrase
+    return {"fineweb": kept, "c4": kept & line_marks.c4_terminal}
+
+
+def cuts(
+    lines: Lines, kept: np.ndarray, citations: Spans, offsets: np.ndarray, starts: np.ndarray
+) -> tuple[np.ndarray, Spans]:
+    """What to remove from each document: offsets (int64, documents + 1) into spans counted from its first character.
+
+    `offsets` says which lines are whose, `starts` where documents start in the stream (documents + 1, the last being the
+    end). Spans are in order and do not overlap; the newline of the last line that stays is removed if all behind it is.
+    """
+    removed, last_kept = _removed_with_blanks(lines, kept, offsets)
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    opens = removed.copy()
+    opens[1:] &= ~removed[:-1] | (document[1:] != document[:-1])
+    closes = removed.copy()
+    closes[:-1] &= ~removed[1:] | (document[1:] != document[:-1])
+    opens, closes = np.flatnonzero(opens), np.flatnonzero(closes)
+    begin, end = lines.start[opens], lines.end[closes] + 1
+    to_the_end = closes + 1 == offsets[document[closes] + 1]
+    anchor = last_kept[opens]
+    anchored = np.where(anchor >= 0, lines.end[np.maximum(anchor, 0)], starts[document[opens]])
+    begin, end = np.where(to_the_end, anchored, begin), end - to_the_end
+
+    inside = kept[np.searchsorted(lines.end, citations.start)]
+    begin = np.concatenate((begin, citations.start[inside]))
+    end = np.concatenate((end, citations.end[inside]))
+    order = np.argsort(begin, kind="stable")
+    begin, end = begin[order], end[order]
+    nonempty = end > begin
+    begin, end = begin[nonempty], end[nonempty]
+    per_document = np.searchsorted(begin, starts)
+    owner = np.repeat(starts[:-1], np.diff(per_document))
+    return per_document, Spans(begin - owner, end - owner)
+
+
+def _removed_with_blanks(
+    lines: Lines, kept: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lines that go, blank ones included, and for each line the last one before it, in its document, that stays (or -1)."""
+    place = np.arange(len(kept))
+    first = np.repeat(offsets[:-1], np.diff(offsets))
+    filled = lines.num_tokens > 0
+    text_before = np.maximum.accumulate(np.where(filled, place, -1))
+    removed = filled & ~kept
+    follows = ~filled & (text_before >= first)
+    removed[follows] = removed[text_before[follows]]
+    last_kept = np.maximum.accumulate(np.where(filled & kept, place, -1))
+    return removed, np.where(last_kept >= first, last_kept, -1)
+
+
+def span_array(offsets: np.ndarray, spans: Spans) -> pa.Array:
+    """Spans as an Arrow array: list<struct<start: int32, end: int32>>, one list per document."""
+    values = pa.StructArray.from_arrays(
+        [pa.array(spans.start.astype(np.int32)), pa.array(spans.end.astype(np.int32))], ["start", "end"]
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+
+
+def total(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Sums per document of values per line or token; int64; 0 where a document has none."""
+    running = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=running[1:])
+    return np.diff(running[offsets])
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part / whole` as float64, 0 where there is no whole."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=np.asarray(whole) > 0)
+
+
+def line_repetition(
+    lines: Lines, repeats: np.ndarray, offsets: np.ndarray, num_chars: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Gopher's duplicate lines and paragraphs: shares of their number and of all characters, float64.
+
+    `repeats` is that of `repeated_lines`, `offsets` says which lines are whose.
+    """
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    filled = lines.num_tokens > 0
+    starts_paragraph = filled.copy()
+    starts_paragraph[1:] &= ~filled[:-1] | (document[1:] != document[:-1])
+    ends_paragraph = filled.copy()
+    ends_paragraph[:-1] &= ~filled[1:] | (document[1:] != document[:-1])
+    first, last = np.flatnonzero(starts_paragraph), np.flatnonzero(ends_paragraph)
+    paragraph_repeats = is_repeat(SpanHasher(lines.hash)(first, last + 1), document[first])
+    paragraph_chars = lines.text_end[last] - lines.text_start[first]
+    paragraph_offsets = np.searchsorted(first, offsets)
+    num_paragraphs = np.diff(paragraph_offsets)
+
+    lengths = lines.text_end - lines.text_start
+    return {
+        "num_paragraphs": num_paragraphs,
+        "dup_para_frac": ratio(total(paragraph_repeats, paragraph_offsets), num_paragraphs),
+        "dup_para_char_frac": ratio(total(paragraph_repeats * paragraph_chars, paragraph_offsets), num_chars),
+        "dup_line_frac": ratio(total(repeats, offsets), total(filled, offsets)),
+        "dup_line_char_frac": ratio(total(repeats * lengths, offsets), num_chars),
+    }
+
+
+def repeated_lines(lines: Lines, offsets: np.ndarray) -> np.ndarray:
+    """Lines with text whose text stood before in their document; bool per line."""
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    filled = np.flatnonzero(lines.num_tokens)
+    repeats = np.zeros(len(lines.hash), dtype=bool)
+    repeats[filled] = is_repeat(lines.hash[filled], document[filled])
+    return repeats
+
+
+def per_line(
+    tokens: Tokens, lines: Lines, line_marks: LineMarks, repeats: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What `of_kept_lines` adds up: counts and yes or no for each line."""
+    owner = np.repeat(np.arange(len(lines.end)), lines.num_tokens)
+    first = np.concatenate(([0], np.cumsum(lines.num_tokens)))
+    lengths = lines.text_end - lines.text_start
+    # A sentence ends at each terminal punctuation; words behind the last one are a sentence without its end.
+    ends = np.flatnonzero(tokens.ends_sentence)
+    behind = np.zeros(len(lines.end), dtype=np.int64)
+    behind[owner[ends]] = ends + 1  # of several ends in a line the last is stored last
+    words_before = np.concatenate(([0], np.cumsum(tokens.is_word)))
+    unfinished = words_before[first[1:]] > words_before[np.maximum(behind, first[:-1])]
+    return {
+        "num_lines": lines.num_tokens > 0,
+        "num_tokens": lines.num_tokens,
+        "num_words": np.diff(words_before[first]),
+        "num_sentences": np.bincount(owner[ends], minlength=len(lines.end)) + unfinished,
+        "num_lorem_ipsum_lines": line_marks.lorem_ipsum,
+        "num_curly_bracket_lines": line_marks.curly_bracket,
+        "terminal": (flags(lines.last[:, 0]) & TERMINAL) != 0,
+        "short": (lengths <= SHORT_LINE) & (lengths > 0),
+        "chars": lengths,
+        "repeated_chars": lengths * repeats,
+    }
+
+
+def of_kept_lines(
+    values: dict[str, np.ndarray], kept: np.ndarray, offsets: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The features that are taken again after line cuts, from the lines that stay (joined by single newlines)."""
+    sums = {name: total(value * kept, offsets) for name, value in values.items()}
+    counts = ("num_lines", "num_words", "num_sentences", "num_lorem_ipsum_lines", "num_curly_bracket_lines")
+    return {name: sums[name] for name in counts} | {
+        "line_punct_frac": ratio(sums["terminal"], sums["num_lines"]),
+        "short_line_frac": ratio(sums["short"], sums["num_lines"]),
+        "char_dup_ratio": ratio(sums["repeated_chars"], sums["chars"]),
+        "newline_word_ratio": ratio(np.maximum(sums["num_lines"] - 1, 0), sums["num_tokens"]),
+    }

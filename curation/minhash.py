@@ -1,0 +1,120 @@
+"""MinHash signatures: short summaries from which the Jaccard similarity of two documents can be estimated.
+
+A document is the set of its shingles, its word n-grams (Broder 1997). Each permutation orders all possible shingles in
+its own way, and the signature holds the smallest one: two documents agree in a place with a probability equal to
+their Jaccard similarity. Permutation k is x -> a_k x + b_k modulo 2^32 with an odd a_k, applied to the upper half of a
+well mixed 64-bit hash: exact in uint32, so there is no overflow to reproduce, and signatures are the same everywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gristmill.curation.words import GOLDEN, mixed
+
+VERSION: int = 1
+
+NO_SHINGLES = np.uint32(0xFFFFFFFF)
+"""Every value of the signature of a document without shingles: it has no similarity to anything."""
+
+_SHINGLE_BASE = np.uint64(0xA0761D6478BD642F)
+_CHUNK = 4096  # shingles at a time: 128 permutations of them stay in the second-level cache
+
+
+@dataclass(frozen=True)
+class SignatureParams:
+    """What a signature is made of; two signatures can be compared only if these are equal."""
+
+    ngram_words: int = 5
+    """Words per shingle; more make it stricter about small edits."""
+    num_perm: int = 128
+    """Values per signature; the standard error of an estimate is at most 0.5 / sqrt(num_perm)."""
+    seed: int = 1
+    """Chooses the permutations; below 2^63."""
+
+    def __post_init__(self) -> None:
+        if self.ngram_words < 1:
+            raise ValueError(
+                f"ngram_words is {self.ngram_words}; a shingle needs at least 1 word (5 is usual)"
+            )
+        if self.num_perm < 1:
+            raise ValueError(
+                f"num_perm is {self.num_perm}; a signature needs at least 1 value (128 is usual)"
+            )
+        if not 0 <= self.seed < 1 << 63:
+            raise ValueError(f"seed is {self.seed}; choose one from 0 to 2^63 - 1")
+
+
+def shingles(
+    word_hashes: np.ndarray, word_offsets: np.ndarray, ngram_words: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of each document's word n-grams in text order (uint64), and which are whose (int64 [documents + 1]).
+
+    A document of n words or more has (words - n + 1); one of 1 to n - 1 words has one, over all its words, so that short
+    texts are compared too; one without words has none.
+    """
+    num_words = np.diff(word_offsets)
+    counts = np.where(num_words >= ngram_words, num_words - ngram_words + 1, np.minimum(num_words, 1))
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    document = np.repeat(np.arange(len(num_words)), counts)
+    first = np.arange(offsets[-1]) - offsets[document] + word_offsets[document]
+    hashes = np.zeros(len(first), dtype=np.uint64)
+    full = int(num_words.min(initial=ngram_words)) >= ngram_words
+    for step in range(ngram_words):
+        hashes *= _SHINGLE_BASE
+        if full:
+            hashes += word_hashes[first + step]
+        else:
+            inside = first + step < word_offsets[document + 1]
+            hashes += np.where(
+                inside, word_hashes[np.minimum(first + step, len(word_hashes) - 1)], np.uint64(0)
+            )
+    short = (num_words < ngram_words)[document]
+    hashes[short] += num_words[document[short]].astype(np.uint64) * GOLDEN
+    return mixed(hashes), offsets
+
+
+def signatures(hashes: np.ndarray, offsets: np.ndarray, params: SignatureParams) -> np.ndarray:
+    """The signature of each document, uint32 [documents, num_perm], from the shingles that `shingles` gives.
+
+    `NO_SHINGLES` throughout for a document without any.
+    """
+    num_documents = len(offsets) - 1
+    multiply, add = permutations(params)
+    shingle = (hashes >> np.uint64(32)).astype(np.uint32)
+    smallest = np.full((params.num_perm, num_documents), NO_SHINGLES, dtype=np.uint32)
+    values = np.empty((params.num_perm, _CHUNK), dtype=np.uint32)
+    occupied = np.flatnonzero(np.diff(offsets))
+    starts, ends = offsets[occupied], offsets[occupied + 1]
+    for begin in range(0, len(shingle), _CHUNK):
+        chunk = shingle[begin : begin + _CHUNK]
+        permuted = values[:, : len(chunk)]
+        np.multiply(multiply[:, None], chunk, out=permuted)
+        permuted += add[:, None]
+        low, high = np.searchsorted(ends, begin, side="right"), np.searchsorted(starts, begin + len(chunk))
+        here = occupied[low:high]
+        edges = np.maximum(starts[low:high] - begin, 0)
+        smallest[:, here] = np.minimum(smallest[:, here], np.minimum.reduceat(permuted, edges, axis=1))
+    return np.ascontiguousarray(smallest.T)
+
+
+def permutations(params: SignatureParams) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers (odd) and summands of the permutations, uint32 [num_perm] each; more are a continuation of fewer."""
+    counter = np.arange(1, params.num_perm + 1, dtype=np.uint64) * GOLDEN
+    drawn = mixed(mixed(np.array([params.seed], dtype=np.uint64)) + counter)
+    return (drawn >> np.uint64(32)).astype(np.uint32) | np.uint32(1), drawn.astype(np.uint32)
+
+
+def jaccard(a: np.ndarray, b: np.ndarray) -> float:
+    """Exact Jaccard similarity of two sets of shingle hashes, in any order and with repeats; 0 for two empty sets."""
+    a, b = np.unique(a), np.unique(b)
+    union = len(np.union1d(a, b))
+    return (len(a) + len(b) - union) / union if union else 0.0
+
+
+def collision_probability(similarity: float, bands: int, rows_per_band: int) -> float:
+    """Probability that two documents of this similarity agree in at least one band, so that they are compared.
+
+    1 - (1 - s^rows)^bands (Leskovec et al., Mining of Massive Datasets, section 3.4.2).
+    """
+    return 1.0 - (1.0 - similarity**rows_per_band) ** bands

@@ -1,0 +1,290 @@
+"""Words and lines of a batch of texts as flat arrays of positions and hashes; nothing loops over words or documents.
+
+A *word* follows Unicode's default word boundaries (UAX #29), simplified: a run of letters and digits with their
+combining marks; an apostrophe or full stop inside joins letters ("don't", "e.g") or digits ("3.14"), a comma joins
+digits, an underscore joins both. Each Han, Kana, Thai, Lao, Khmer or Burmese letter, and those of other scripts written
+without spaces, is a word by itself. Every other visible character is a *symbol*; a run of the same one ("...", "----")
+counts once. Words and symbols together are the *tokens*, about what spaCy's tokenizer gives for English.
+
+A *line* is what stands between newlines, without the white space around it.
+
+Hashes are polynomials modulo 2^64 from prefix sums over the characters: multiplied by the inverse power of where a word
+starts, they depend on its characters alone, wherever it stands.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from gristmill.curation import characters
+from gristmill.curation.characters import (
+    BLANK,
+    EXTEND,
+    LETTER,
+    MID_LETTER,
+    MID_NUMBER,
+    NUMBER,
+    SOLO,
+    TERMINAL,
+    WORD,
+)
+
+BLOCK_BYTES = 1 << 17
+"""Characters are looked at in blocks of about this many bytes, cut at line ends: they stay in cache, and the memory
+that a huge text needs is that of its words, not of its characters."""
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_BASE = 0xD6E8FEB86659FD93  # odd, so it has an inverse modulo 2^64
+_NEWLINE = ord("\n")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Words and symbols in text order, one entry each; positions count code points from the start of the stream."""
+
+    start: np.ndarray  # int64
+    end: np.ndarray  # int64
+    exact: np.ndarray  # uint64 hash of the token as written
+    folded: np.ndarray  # uint64 hash without case, accents and marks
+    first: np.ndarray  # uint32, the first character; of a symbol, the character
+    is_word: np.ndarray  # bool
+    has_letter: np.ndarray  # bool
+    ends_sentence: (
+        np.ndarray
+    )  # bool: terminal punctuation with white space, a closing mark or the line's end behind it
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines in text order, blank ones included; positions as in `Tokens`."""
+
+    start: np.ndarray  # int64, after the previous newline
+    end: np.ndarray  # int64, the newline's position
+    text_start: np.ndarray  # int64, where its text starts; equals `text_end` if blank
+    text_end: np.ndarray  # int64, behind its text
+    hash: np.ndarray  # uint64 of its text
+    num_tokens: np.ndarray  # int64
+    num_chunks: np.ndarray  # int64, words as white space separates them, and letters that need none
+    longest_chunk: np.ndarray  # int64, code points
+    last: (
+        np.ndarray
+    )  # uint32 [lines, 3]: the last three characters of its text, the last first; 0 where there is none
+    starts_with: np.ndarray  # uint32, the first character of its text, 0 if blank
+
+
+def mixed(hashes: np.ndarray) -> np.ndarray:
+    """The same hashes with every bit depending on every bit (splitmix64's finalizer, Steele et al. 2014); a bijection."""
+    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ (hashes >> np.uint64(31))
+
+
+def blocks(stream: bytes) -> Iterator[bytes]:
+    """A stream of texts, each ending in a newline, in pieces of whole lines of at least `BLOCK_BYTES`."""
+    start = 0
+    while start < len(stream):
+        end = start + BLOCK_BYTES
+        end = stream.index(b"\n", end - 1) + 1 if end < len(stream) else len(stream)
+        yield stream[start:end]
+        start = end
+
+
+def code_points(block: bytes) -> np.ndarray:
+    """UTF-8 as code points: uint8 where all is ASCII, else uint32."""
+    if block.isascii():
+        return np.frombuffer(block, dtype=np.uint8)
+    return np.frombuffer(block.decode().encode("utf-32-le"), dtype=np.uint32)
+
+
+class Powers:
+    """Powers of the hash's base and their inverses modulo 2^64, as many as were asked for."""
+
+    def __init__(self) -> None:
+        self.powers = self.inverses = np.ones(1, dtype=np.uint64)
+
+    def upto(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first `count` powers and inverse powers, uint64."""
+        if count > 4 * BLOCK_BYTES:  # one line of megabytes: not worth keeping
+            return _powers_of(_BASE, count), _powers_of(pow(_BASE, -1, 1 << 64), count)
+        if count > len(self.powers):
+            self.powers = _powers_of(_BASE, 2 * count)
+            self.inverses = _powers_of(pow(_BASE, -1, 1 << 64), 2 * count)
+        return self.powers[:count], self.inverses[:count]
+
+
+def _powers_of(base: int, count: int) -> np.ndarray:
+    powers = np.full(count, base, dtype=np.uint64)
+    powers[0] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+_POWERS = Powers()
+
+
+class SpanHasher:
+    """Hashes of spans of an array of unsigned integers: equal spans have equal hashes, wherever they stand."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        powers, self.inverses = _POWERS.upto(len(values) + 1)
+        self.prefix = np.zeros(len(values) + 1, dtype=np.uint64)
+        np.cumsum(values * powers[: len(values)], out=self.prefix[1:])
+
+    def __call__(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        polynomial = (self.prefix[end] - self.prefix[start]) * self.inverses[start]
+        return mixed(
+            polynomial + (end - start).astype(np.uint64) * GOLDEN
+        )  # the length tells trailing NULs apart
+
+
+def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
+    """Tokens and lines of one block of characters that ends in a newline, and the characters' flags (uint8)."""
+    kinds = characters.flags(codes)
+    keys = characters.skeletons(codes)
+    unicode_block = codes.dtype != np.uint8
+    if unicode_block:
+        _extend(kinds, keys)
+    _join(codes, kinds, keys)
+    boundary = keys[1:] != keys[:-1]
+    if unicode_block:
+        boundary |= (kinds[1:] & SOLO) != 0
+    edges = np.concatenate(([0], np.flatnonzero(boundary) + 1, [len(codes)]))
+    visible = keys[edges[:-1]] != BLANK
+    start, end = edges[:-1][visible], edges[1:][visible]
+
+    exact = SpanHasher(codes)
+    first = codes[start].astype(np.uint32)
+    tokens = Tokens(
+        start=start,
+        end=end,
+        exact=exact(start, end),
+        folded=_folded_hashes(codes, start, end),
+        first=first,
+        is_word=(keys[start] == WORD) | ((kinds[start] & SOLO) != 0),
+        has_letter=_has_letter(kinds, start, end),
+        ends_sentence=_ends_sentence(codes, kinds, start, end),
+    )
+    return tokens, _lines(codes, tokens, (kinds[start] & SOLO) != 0, exact), kinds
+
+
+def _extend(kinds: np.ndarray, keys: np.ndarray) -> None:
+    """Give marks and format characters the class of what they follow."""
+    marks = (kinds & EXTEND) != 0
+    if marks.any():
+        base = np.where(marks, 0, np.arange(len(keys)))
+        np.maximum.accumulate(base, out=base)
+        keys[:] = keys[base]
+
+
+def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
+    """Make apostrophes, full stops, commas and underscores that stand inside a word part of it."""
+    middle = np.flatnonzero(kinds & (MID_LETTER | MID_NUMBER))
+    middle = middle[(keys[middle - 1] == WORD) & (keys[(middle + 1) % len(keys)] == WORD)]
+    before, after = kinds[middle - 1], kinds[middle + 1]
+    letters = (before & (LETTER | EXTEND) != 0) & (after & LETTER != 0) & (kinds[middle] & MID_LETTER != 0)
+    numbers = (before & (NUMBER | EXTEND) != 0) & (after & NUMBER != 0) & (kinds[middle] & MID_NUMBER != 0)
+    keys[middle[letters | numbers | (codes[middle] == ord("_"))]] = WORD
+
+
+def _folded_hashes(codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    folded = characters.folded(codes)
+    if codes.dtype != np.uint8 and not folded.all():
+        kept = (
+            folded != 0
+        )  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
+        place = np.concatenate(([0], np.cumsum(kept)))
+        folded, start, end = folded[kept], place[start], place[end]
+    return SpanHasher(folded)(start, end)
+
+
+def _has_letter(kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    if not len(start):
+        return np.zeros(0, dtype=bool)
+    found = (kinds[start] & LETTER) != 0
+    # Nearly every word starts with a letter; only those that start otherwise ("3rd") are looked into.
+    rest = np.flatnonzero(~found & (end - start > 1))
+    letters = np.flatnonzero(kinds & LETTER)
+    found[rest] = np.searchsorted(letters, end[rest]) > np.searchsorted(letters, start[rest])
+    return found
+
+
+_CLOSING = np.array([ord(character) for character in "\"')]}»”’›」』）】〉》"], dtype=np.uint32)
+
+
+def _ends_sentence(codes: np.ndarray, kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Terminal punctuation that does not go on without a space ("example.com"); in CJK no space is asked for."""
+    terminal = (kinds[start] & TERMINAL) != 0
+    where = np.flatnonzero(terminal)
+    behind = codes[
+        end[where]
+    ]  # the block ends in a newline, which is no token, so there is a character behind
+    ends = (
+        (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[where]] > 0x2FFF)
+    )
+    terminal[where] = ends
+    return terminal
+
+
+def _lines(codes: np.ndarray, tokens: Tokens, solo: np.ndarray, exact: SpanHasher) -> Lines:
+    end = np.flatnonzero(codes == _NEWLINE)
+    start = np.concatenate(([0], end[:-1] + 1))
+    first = np.concatenate(([0], np.searchsorted(tokens.start, end)))
+    num_tokens = np.diff(first)
+    filled = np.flatnonzero(num_tokens)
+    text_start, text_end = start.copy(), start.copy()
+    text_start[filled] = tokens.start[first[filled]]
+    text_end[filled] = tokens.end[first[filled + 1] - 1]
+
+    # Tokens that touch are one word to white space, unless they need none; a chunk never crosses a line.
+    apart = solo.copy()
+    apart[:1] = True
+    apart[1:] |= tokens.start[1:] != tokens.end[:-1]
+    chunk_starts = np.flatnonzero(apart)
+    chunk_ends = np.append(chunk_starts[1:], len(apart))[: len(chunk_starts)] - 1
+    first_chunk = np.searchsorted(chunk_starts, first)
+    longest = np.zeros(len(end), dtype=np.int64)
+    if len(filled):
+        chunk_lengths = tokens.end[chunk_ends] - tokens.start[chunk_starts]
+        longest[filled] = np.maximum.reduceat(chunk_lengths, first_chunk[filled])
+
+    starts_with = np.zeros(len(end), dtype=np.uint32)
+    starts_with[filled] = codes[text_start[filled]]
+    return Lines(
+        start=start,
+        end=end,
+        text_start=text_start,
+        text_end=text_end,
+        hash=exact(text_start, text_end),
+        num_tokens=num_tokens,
+        num_chunks=np.diff(first_chunk),
+        longest_chunk=longest,
+        last=last_characters(codes, text_start, text_end),
+        starts_with=starts_with,
+    )
+
+
+def shifted(part: object, by: int) -> object:
+    """A record of arrays (`Tokens`, `Lines` or other spans) with its positions `by` code points later."""
+    names = [field.name for field in fields(part) if field.name.endswith(("start", "end"))]
+    return replace(part, **{name: getattr(part, name) + by for name in names})
+
+
+def joined(parts: Sequence) -> object:
+    """One record of arrays from several of the same class, end to end."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [field.name for field in fields(parts[0])]
+    return type(parts[0])(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def last_characters(codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """The last three characters of each span, the last first, 0 where it has fewer; uint32 [spans, 3]."""
+    place = end[:, None] - np.arange(1, 4)
+    return np.where(place >= start[:, None], codes[np.maximum(place, 0)], 0).astype(np.uint32)
+
+
+def class_totals(kinds: np.ndarray, flag: int) -> np.ndarray:
+    """How many characters of a class stand before each position; int64, one entry more than characters."""
+    total = np.zeros(len(kinds) + 1, dtype=np.int64)
+    np.cumsum((kinds & flag) != 0, out=total[1:])
+    return total
