@@ -476,7 +476,11 @@ def _without_copies(lines: list[str], known: Container[str]) -> list[str]:
         end = start
         if _ORIGINAL.match(line) or (start and line.startswith(("From:", "*From:", "Von:"))):
             end = _end_of_headers(lines, start)
-        elif line.startswith("On ") and line.endswith("wrote:") and _copied(line, lines[start + 1 :], known):
+        elif (
+            line.startswith("On ")
+            and line.endswith("wrote:")
+            and _copied(line, lines[start + 1 : start + 41], known)
+        ):
             end = start + 1
         if end > start:
             while end < len(lines) and not lines[end]:
@@ -503,21 +507,22 @@ def _copied(attribution: str, rest: list[str], known: Container[str]) -> bool:
     """Whether what follows an attribution is its quotation, though nothing marks it (HTML that became text)."""
     if any(_MARKS.match(line) for line in rest[:3]):
         return False
-    told = [key for line in rest[:40] if (key := _key(line))]
+    told = [key for line in rest if (key := _key(line))]
     return "<mailto:" in attribution or 3 * sum(key in known for key in told) > len(told)
 
 
 def _without_footers(lines: list[str]) -> list[str]:
     """Without what the list appended: a rule, then within three lines its name or how to leave it, to a blank line."""
-    kept = list(lines)
-    for start in range(len(kept) - 1, -1, -1):
-        if _RULE.fullmatch(kept[start]) and any(
-            _LIST_FOOTER.search(line) for line in kept[start + 1 : start + 4]
+    kept = []
+    inside = False
+    for number, line in enumerate(lines):
+        if _RULE.fullmatch(line) and any(
+            _LIST_FOOTER.search(below) for below in lines[number + 1 : number + 4]
         ):
-            end = start + 1
-            while end < len(kept) and kept[end]:
-                end += 1
-            del kept[start:end]
+            inside = True
+        inside = inside and bool(line)
+        if not inside:
+            kept.append(line)
     return kept
 
 

@@ -249,6 +249,15 @@ def test_hostile_structures_end_soon():
         single("Subject: S\n\n" + "> " * 100_000 + "\n" + "-" * 100_000 + "\n" + "_" * 100_000),
         Extracted | Unextracted,
     )
+    for line in (
+        "On 1 Nov wrote:",
+        "_" * 30 + "\nunsubscribe",
+        "From: a\nTo: b\n",
+        "> a",
+        "-- Original",
+        ">" * 50,
+    ):
+        assert isinstance(single("Subject: Re: S\n\n" + f"{line}\n" * 20_000), Extracted | Unextracted)
     chain = "".join(message(f"m{n}", f"Re: {n}", "Word.", References=f"<m{n - 1}>") for n in range(2000))
     assert Counter(map(type, read(chain))) == {Extracted: 1, NotDocument: 1999}
 
