@@ -1,0 +1,220 @@
+"""Rows to documents in every format, and the law of byte ranges: however a file is divided, no row is lost or doubled."""
+
+import bz2
+import datetime
+import gzip
+import io
+import itertools
+import json
+import lzma
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.curation.documents import Extracted, ReadOptions, Unextracted, UnreadableFile
+from gristmill.curation.text import read
+
+
+def records(data: bytes, name: str = "a.jsonl", **options) -> list:
+    return list(read(io.BytesIO(data), name, ReadOptions(**options)))
+
+
+ROWS = [{"text": "Grüße", "id": "x1", "url": "http://a", "n": 1}, {"text": "two\nlines"}]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+
+
+def parquet(rows: list[dict], row_group_size: int = 1000) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), out, row_group_size=row_group_size)
+    return out.getvalue()
+
+
+def arrow(rows: list[dict], new) -> bytes:
+    out = io.BytesIO()
+    table = pa.Table.from_pylist(rows)
+    with new(out, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    return out.getvalue()
+
+
+def test_a_row_has_its_fields_and_its_place():
+    line = json.dumps(
+        {"text": "a", "id": "x", "url": "u", "title": "t", "date": "2020-01-02", "license": "MIT", "skip": 1}
+    )
+    assert records(line.encode()) == [
+        Extracted(record="x@0", text="a", url="u", title="t", created="2020-01-02", licence="MIT", meta={})
+    ]
+
+
+def test_columns_name_the_fields_and_other_names_go_to_meta():
+    line = json.dumps({"content": "a", "info": {"lang": "de", "score": 0.5}, "text": "not this"})
+    (record,) = records(
+        line.encode(), columns={"text": "content", "language": "info.lang", "stars": "info.stars"}
+    )
+    assert (record.text, record.meta) == ("a", {"language": "de"})
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress],
+    ids=["plain", "gz", "bz2", "xz", "zst"],
+)
+def test_compression_changes_nothing(pack):
+    assert records(pack(LINES)) == records(LINES)
+
+
+def test_all_formats_give_the_same_texts():
+    files = {
+        "a.jsonl": LINES,
+        "a.json": json.dumps(ROWS, indent=1).encode(),
+        "a.parquet": parquet(ROWS),
+        "a.arrow": arrow(ROWS, pa.ipc.new_stream),
+        "a.feather": arrow(ROWS, pa.ipc.new_file),
+    }
+    for name, data in files.items():
+        assert [(record.text, record.url) for record in records(data, name)] == [
+            ("Grüße", "http://a"),
+            ("two\nlines", None),
+        ], name
+
+
+def test_a_broken_row_costs_itself():
+    lines = [
+        b'{"text": "a"}',
+        b'{"text": "b"',
+        b'{"text": 5}',
+        b"",
+        b"[1]",
+        b'{"text": " "}',
+        b'{"text": "\xff"}',
+        b"[" * 100_000,
+        b'{"text": "z"}',
+    ]
+    found = records(b"\n".join(lines))
+    assert [getattr(record, "rule", None) or record.text for record in found] == [
+        "a",
+        "bad_json",
+        "no_text",
+        "no_text",
+        "empty_text",
+        "undecodable",
+        "bad_json",
+        "z",
+    ]
+    assert len({record.record for record in found}) == len(found)
+
+
+def test_text_is_cleaned_but_not_rewritten():
+    text = "a\u0000b  \r\nc\ud800\u2028  d\t"
+    assert records(json.dumps({"text": text}).encode())[0].text == "ab\nc\ufffd\u2028  d"
+
+
+def test_an_id_that_comes_twice_still_names_two_documents():
+    found = records(b'{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}\n')
+    assert [record.record for record in found] == ["1@0", "1@23"]
+
+
+def test_a_wrong_column_is_an_error_that_names_the_right_ones():
+    with pytest.raises(UnreadableFile, match=r"columns are: content, lang; set columns"):
+        records(b'{"content": "a", "lang": "de"}\n' * 5)
+    with pytest.raises(UnreadableFile, match=r"columns are: content; set columns"):
+        records(parquet([{"content": "a"}]), "a.parquet")
+    with pytest.raises(UnreadableFile, match="other format"):
+        records(b"words and words\n" * 2_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"", "empty"), (b"\x89PNG\r\n", "set format"), (b"PAR1 no PAR1", "Parquet")]
+)
+def test_what_cannot_be_read_is_named(data, words):
+    with pytest.raises(UnreadableFile, match=words):
+        records(data, "a")
+
+
+def test_a_cut_json_array_gives_its_whole_rows():
+    stream = read(io.BytesIO(b'[{"text": "a"}, {"text": "b'), "a.json", ReadOptions())
+    assert next(stream).text == "a"
+    with pytest.raises(UnreadableFile, match="cut off after 1 rows"):
+        next(stream)
+
+
+def test_a_plain_file_is_one_document():
+    assert records(b"One.\r\n\r\nTwo.  \n", "a.txt") == [Extracted("", "One.\n\nTwo.\n")]
+    assert records("é".encode("cp1252"), "a.txt")[0].text == "é"
+    assert records(b" \n", "a.txt")[0].rule == "empty_text"
+
+
+lines = st.lists(
+    st.one_of(
+        st.text(max_size=20).map(lambda text: json.dumps({"text": "x" + text}).encode()),
+        st.sampled_from([b"", b"broken", b'{"id": 7, "text": "seven"}', b'{"text": 1}', b'{"text": "a"}\r']),
+    ),
+    max_size=12,
+)
+
+
+@given(lines, st.booleans(), st.lists(st.integers(0, 400), max_size=4))
+def test_however_a_file_is_divided_each_line_is_read_once(rows, last_newline, cuts):
+    data = b'{"text": "first"}\n' + b"\n".join(rows) + b"\n" * last_newline
+    edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), None]
+    parts = [
+        record for start, end in itertools.pairwise(edges) for record in records(data, start=start, end=end)
+    ]
+    assert parts == records(data)
+
+
+def test_parquet_is_divided_by_row_groups():
+    data = parquet([{"text": f"row {number}"} for number in range(50)], row_group_size=7)
+    whole = records(data, "a.parquet")
+    assert [record.record for record in whole] == [f"row={number}" for number in range(50)]
+    for cut in range(1, len(data), 97):
+        assert records(data, "a.parquet", end=cut) + records(data, "a.parquet", start=cut) == whole
+
+
+def test_parquet_values_become_plain_ones():
+    row = {
+        "text": "a",
+        "date": datetime.datetime(2020, 1, 2, 3, 4, 5),
+        "tags": ["x"],
+        "score": float("nan"),
+        "n": 3,
+    }
+    (record,) = records(parquet([row]), "a.parquet", columns={"tags": "tags", "score": "score", "n": "n"})
+    assert (record.created, record.meta) == ("2020-01-02T03:04:05", {"tags": ["x"], "n": 3})
+
+
+def test_a_damaged_row_group_costs_itself():
+    data = bytearray(parquet([{"text": f"row {number} " * 50} for number in range(30)], row_group_size=10))
+    second = pq.ParquetFile(io.BytesIO(bytes(data))).metadata.row_group(1).column(0)
+    start = second.dictionary_page_offset or second.data_page_offset
+    data[start : start + 40] = b"\xff" * 40
+    found = records(bytes(data), "a.parquet")
+    assert [record.record for record in found if isinstance(record, Extracted)] == [
+        f"row={n}" for n in (*range(10), *range(20, 30))
+    ]
+    assert [(record.rule, record.value) for record in found if isinstance(record, Unextracted)] == [
+        ("damaged_rows", 10.0)
+    ]
+
+
+def test_a_cut_arrow_stream_gives_what_came_before():
+    data = arrow([{"text": f"row {number}"} for number in range(20)], pa.ipc.new_stream)
+    stream = read(io.BytesIO(data[: len(data) * 2 // 3]), "a.arrow", ReadOptions())
+    assert next(stream).text == "row 0"
+    with pytest.raises(UnreadableFile, match="cut off after"):
+        list(stream)
+
+
+def test_real_rows(samples):
+    data = (samples / "eval" / "gsm8k-test.jsonl").read_bytes()
+    found = records(data, columns={"text": "question"})
+    assert len(found) == len(data.splitlines())
+    assert found[0].text.startswith("Janet’s ducks lay 16 eggs per day.")
+    instructions = records(
+        (samples / "sft" / "alpaca_zh.json").read_bytes(), "alpaca_zh.json", columns={"text": "output"}
+    )
+    assert len(instructions) == 2_000
