@@ -39,7 +39,7 @@ SUPERSETS = {
     "iso8859-11": "cp874",
     "x-mac-cyrillic": "mac_cyrillic",
     "x-mac-ukrainian": "mac_cyrillic",
-    "utf-16-le": "utf-8",  # a meta tag that says so was read as ASCII, so it cannot be true (WHATWG)
+    "utf-16-le": "utf-8",  # a tag that says so was read as ASCII, so it cannot be true (WHATWG)
     "utf-16-be": "utf-8",
 }
 
@@ -153,6 +153,10 @@ def decode(body: bytes, http_content_type: str | None = None) -> tuple[str, str]
     for bom, charset in BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(charset, "replace"), charset
+    if b"\0" in body[:256] and (match := HEADER_CHARSET.search(http_content_type or "")):
+        name = map_encoding_to_html5(match.group(1), fallback_utf8=False)
+        if name in ("utf-16-le", "utf-16-be"):
+            return body.decode(name, "replace"), name
     declared = [_codec(label) for label in _labels(body, http_content_type)]
     try:
         return body.decode("utf-8"), _utf8_name(body, declared)

@@ -127,6 +127,8 @@ JAPANESE = "これは日本語の文章です。水車小屋は川のそばに�
         (JAPANESE, "cp932", None, "x-sjis", "cp932"),
         (JAPANESE, "euc-jp", "text/html; charset=EUC-JP", None, "euc_jp"),
         (JAPANESE, "utf-8", None, "utf-16", "utf-8"),
+        (GERMAN, "utf-16-be", "text/html; charset=utf-16be", None, "utf-16-be"),
+        (GERMAN, "utf-8", "text/html; charset=utf-16", None, "utf-8"),
     ],
 )
 def test_charset_from_the_strongest_means_that_the_bytes_do_not_contradict(
