@@ -34,6 +34,7 @@ RELICENSED = "2023-06-07"
 """From this day on Wikipedia's text is CC BY-SA 4.0, before it 3.0 (terms of use of the Wikimedia Foundation)."""
 
 _CHUNK_BYTES = 2**20
+_HEAD_BYTES = 4096  # the root element stands within these
 _MAX_PAGE_ID = 2**30  # the largest of all wikis, Commons, is at 2**27
 _NAMESPACES = {
     -2: "media",
@@ -134,7 +135,11 @@ def _first_time(page_id: str, seen: bytearray) -> bool:
 
 def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
     """The dump as UTF-8 whatever it is written in, checked to be a dump before anything else is done with it."""
-    head = stream.read(_CHUNK_BYTES)
+    # read1 gives what there is; read would wait for a full chunk, and lose it all where the file is cut off.
+    read_some = getattr(stream, "read1", stream.read)
+    head = b""
+    while len(head) < _HEAD_BYTES and (chunk := read_some(_CHUNK_BYTES)):
+        head += chunk
     if not head:
         raise UnreadableFile("the file is empty")
     declared = _DECLARATION.match(head)
@@ -157,7 +162,7 @@ def _utf8_chunks(stream: BinaryIO) -> Iterator[bytes]:
             f"not a MediaWiki XML dump: {_looks_like(first)}; this kind reads pages-articles*.xml (.bz2, .gz or plain)"
         )
     yield first
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := read_some(_CHUNK_BYTES):
         yield chunk if plain else decoder.decode(chunk).encode("utf-8", "replace")
 
 

@@ -202,6 +202,16 @@ def test_the_head_of_the_english_wikipedia(samples):
     )
 
 
+def test_a_cut_download_gives_every_page_that_is_whole(samples):
+    path = samples / "wikipedia" / "enwiki-pages-articles1-p10p30302-shortened.xml.bz2"
+    cut = path.read_bytes()[:900_000]
+    whole = bz2.BZ2Decompressor().decompress(cut).count(b"</page>")
+    stream = read(io.BytesIO(cut), path.name, ReadOptions())
+    assert [type(next(stream)) for _ in range(whole)].count(Extracted) > 40
+    with pytest.raises(UnreadableFile, match="ends early"):
+        next(stream)
+
+
 SHORT_ARTICLES = {
     ("yowiki", "Berlin"): "Berlin ni oluilu orile-ede Jẹ́mánì.",
     ("enwiki", "Dahlak SC"): "Dahlak is an Eritrean football club based in Asmara.",
