@@ -103,7 +103,7 @@ def pretrain(run: Path, out: Path, params: PretrainParams, seed: int) -> dict[st
             for group in optimizer.param_groups:
                 group["lr"] = rate
             nll, num_targets = backward_over_batch(parallel, rows, progress.rows, params, autocast, device)
-            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), params.max_norm)
+            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), params.max_norm).item()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
@@ -116,11 +116,11 @@ def pretrain(run: Path, out: Path, params: PretrainParams, seed: int) -> dict[st
                 seconds=progress.seconds + time.perf_counter() - started,
                 loss=total_nll / max(1, num_targets),
             )
-            check_finite(progress, params, out)
+            check_finite(progress, grad_norm, params, out)
 
             ends = stopped or progress.step == steps
             if rank == 0 and (ends or progress.step % params.log_interval == 0):
-                line = training_line(progress, logged, grad_norm.item(), rate)
+                line = training_line(progress, logged, grad_norm, rate)
                 metrics.append(out / "metrics.jsonl", line)
                 log.info(metrics.progress_line(line, steps))
                 logged = progress
@@ -209,13 +209,14 @@ def check_resumable(found: checkpoint.Checkpoint, rows: Rows, facts: dict[str, o
     check_same_rows(rows, found.record["data"])
 
 
-def check_finite(progress: Progress, params: PretrainParams, out: Path) -> None:
-    """Raise FloatingPointError where the loss of the last step is no number."""
-    if not math.isfinite(progress.loss):
-        raise FloatingPointError(
-            f"the loss of step {progress.step} is {progress.loss}; lower learning_rate ({params.learning_rate}) or"
-            f" raise warmup_steps; checkpoints in {out} are from before"
-        )
+def check_finite(progress: Progress, grad_norm: float, params: PretrainParams, out: Path) -> None:
+    """Raise FloatingPointError where the last step's loss or gradient is no number, before it is ever saved."""
+    for name, value in {"loss": progress.loss, "gradient norm": grad_norm}.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the {name} of step {progress.step} is {value}; lower learning_rate ({params.learning_rate}) or"
+                f" raise warmup_steps; checkpoints in {out} are from before"
+            )
 
 
 def run_facts(

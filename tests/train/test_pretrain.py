@@ -177,6 +177,21 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     assert checkpoint.newest(out).record["step"] == 5
 
 
+def test_weights_that_a_gradient_spoilt_are_not_saved(run_folder, whole, tmp_path, monkeypatch):
+    out = up_to(whole, 5, tmp_path / "out")
+    backward = loop.backward_over_batch
+
+    def spoilt(parallel, *rest):
+        result = backward(parallel, *rest)
+        next(parallel.parameters()).grad[0, 0] = float("inf")
+        return result
+
+    monkeypatch.setattr(loop, "backward_over_batch", spoilt)
+    with pytest.raises(FloatingPointError, match="gradient norm of step 6"):
+        pretrain(run_folder, out, tiny(save_interval=1), SEED)
+    assert checkpoint.newest(out).record["step"] == 5
+
+
 def test_a_batch_that_the_processes_cannot_share_is_refused():
     with pytest.raises(ValueError, match="set it to a multiple of 12"):
         loop.check_batch(tiny(), world_size=3)
