@@ -198,18 +198,18 @@ PRESETS: Mapping[str, Ruleset] = {
     # Formulas and references lower the share of words; little else can go wrong in an edited paper.
     "papers": Ruleset(
         _only(
-            _GOPHER, "papers", dup_line_char_frac=0.30, dup_10_gram=0.20, min_words=100, min_alpha_words=0.5
+            _GOPHER, "papers", dup_line_char_frac=0.30, dup_10_gram=0.20, min_words=100, min_alpha_words=0.4
         )
     ),
     # Short by nature, quotes repeat, code and links are welcome; one word answers, spam and ASCII art are not.
     "forum": Ruleset(
-        _only(_GOPHER, "forum", dup_line_char_frac=0.30, dup_10_gram=0.30, min_words=10, min_alpha_words=0.4)
+        _only(_GOPHER, "forum", dup_line_char_frac=0.50, dup_10_gram=0.30, min_words=10, min_alpha_words=0.3)
         + _rules("forum", ("max_mean_word_length", "mean_word_length", "<=", 15))
     ),
     # Edited, often lists, so bullets and short lines stay; stubs below Dolma's 25 words teach little.
     "wikipedia": Ruleset(
         _only(
-            _GOPHER, "wikipedia", dup_line_char_frac=0.30, dup_10_gram=0.30, min_words=25, min_alpha_words=0.4
+            _GOPHER, "wikipedia", dup_line_char_frac=0.30, dup_10_gram=0.30, min_words=25, min_alpha_words=0.3
         )
     ),
     # Somebody else's clean data: only what no curator meant to keep.

@@ -119,18 +119,39 @@ def _duplicate_chars(
     hits = places[repeat]
     if not len(hits):
         return chars
-    owner = document[hits]
-    counted = np.concatenate(([True], owner[1:] != owner[:-1]))  # each document's first
-    onward = np.append(np.searchsorted(hits, hits + n), len(hits))  # the next hit behind each one's n words
-    # Follow all chains at once, doubling the step (Wyllie 1979): log2(longest chain) rounds, whatever the text.
-    counted = np.append(counted, False)
-    while True:
-        reached = onward[:-1][counted[:-1]]
-        reached = reached[reached < len(hits)]
-        if not len(reached):
-            break
-        counted[reached] = True
-        onward = onward[onward]
-    hits, owner = hits[counted[:-1]], owner[counted[:-1]]
-    np.add.at(chars, owner, before[hits + n] - before[hits])
+    hits = hits[_not_overlapped(hits, document[hits], n)]
+    np.add.at(chars, document[hits], before[hits + n] - before[hits])
     return chars
+
+
+def _not_overlapped(hits: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
+    """Which hits count if each that counts hides those less than n words behind it, from each document's first on; bool.
+
+    Where hits follow each other without a gap, as in a repeated passage, every n-th counts. Only where such runs come
+    closer than n words does it depend on the run before.
+    """
+    other_owner = owner[1:] != owner[:-1]
+    distance = np.diff(hits)
+    starts_run = np.concatenate(([True], (distance > 1) | other_owner))
+    starts_cluster = np.concatenate(([True], (distance >= n) | other_owner))
+    cluster = np.cumsum(starts_cluster) - 1
+    first = hits[starts_cluster][cluster]
+    counted = (hits - first) % n == 0
+    dense = np.flatnonzero((np.bincount(cluster[starts_run]) > 1)[cluster])
+    if len(dense):
+        counted[dense] = _chained(hits[dense], starts_cluster[dense], n)
+    return counted
+
+
+def _chained(hits: np.ndarray, roots: np.ndarray, n: int) -> np.ndarray:
+    """Hits reached from the roots by going on, from each, to the first hit n or more words behind it; bool."""
+    onward = np.append(np.searchsorted(hits, hits + n), len(hits))
+    reached = np.append(roots, False)
+    # Follow all chains at once, doubling the step (Wyllie 1979): log2(longest chain) rounds, whatever the text.
+    while True:
+        new = onward[np.flatnonzero(reached)]
+        new = new[new < len(hits)]
+        if not len(new):
+            return reached[:-1]
+        reached[new] = True
+        onward = onward[onward]
