@@ -101,16 +101,17 @@ class Powers:
     """Powers of the hash's base and their inverses modulo 2^64, as many as were asked for."""
 
     def __init__(self) -> None:
-        self.powers = self.inverses = np.ones(1, dtype=np.uint64)
+        self.known = np.ones((2, 1), dtype=np.uint64)
 
     def upto(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The first `count` powers and inverse powers, uint64."""
-        if count > 4 * BLOCK_BYTES:  # one line of megabytes: not worth keeping
-            return _powers_of(_BASE, count), _powers_of(pow(_BASE, -1, 1 << 64), count)
-        if count > len(self.powers):
-            self.powers = _powers_of(_BASE, 2 * count)
-            self.inverses = _powers_of(pow(_BASE, -1, 1 << 64), 2 * count)
-        return self.powers[:count], self.inverses[:count]
+        known = self.known  # one reference to both, so that threads cannot see halves
+        if count > known.shape[1]:
+            bases = (_BASE, pow(_BASE, -1, 1 << 64))
+            if count > 4 * BLOCK_BYTES:  # one line of megabytes: not worth keeping
+                return _powers_of(bases[0], count), _powers_of(bases[1], count)
+            self.known = known = np.stack([_powers_of(base, 2 * count) for base in bases])
+        return known[0, :count], known[1, :count]
 
 
 def _powers_of(base: int, count: int) -> np.ndarray:
