@@ -1,0 +1,313 @@
+"""Which documents repeat another: exactly, or nearly, and then verified.
+
+Locality-sensitive hashing only nominates pairs: a pair counts if the exact Jaccard similarity of the two shingle sets
+reaches the threshold. Documents are then decided in order of preference, and one is removed only if it is similar to
+one that was *kept*. So nothing is removed through a chain of pairs (the transitive closure of unverified pairs is what
+wiped 97 % of Gutenberg out of a published corpus), every removed document names one that stays and can be shown beside
+it, and the result depends on the ranks alone, not on the order of rows, nor on how often it is done.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from gristmill.curation.buckets import BUCKET_KEPT, Buckets, bucket_members, run_lengths
+
+VERSION = 1
+"""Bumped when the same input would lose other documents."""
+
+BLOCK = 512
+"""Documents decided together; bounds the memory for pairs. Changes the result only where a bucket is overfull."""
+
+SHINGLES_HELD = 1 << 26
+"""Shingles kept in memory, 512 MB; more at once only if two documents alone have more. Does not change the result."""
+
+Shingles = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DuplicateParams:
+    """What counts as a near duplicate, and how candidates for one are found."""
+
+    bands: int = 20
+    """Groups of values that a signature is cut into; two documents are compared if one group agrees in full."""
+
+    rows_per_band: int = 6
+    """Values of a signature in each group; 20 x 6 nominates 99.8 % of the pairs that are similar by 0.8."""
+
+    min_similarity: float = 0.8
+    """Least Jaccard similarity of the shingle sets, 0 to 1, that removes a document."""
+
+    def __post_init__(self):
+        if self.bands < 1 or self.rows_per_band < 1:
+            raise ValueError(
+                f"bands ({self.bands}) and rows_per_band ({self.rows_per_band}) must be at least 1; set 20 and 6"
+            )
+        if not 0 < self.min_similarity <= 1:
+            raise ValueError(
+                f"min_similarity is {self.min_similarity}, but it must be above 0 and at most 1; set 0.8"
+            )
+
+
+def check(params: DuplicateParams, num_perm: int) -> None:
+    """Raises ValueError if signatures of `num_perm` values are too short for the bands."""
+    needed = params.bands * params.rows_per_band
+    if needed > num_perm:
+        rows = num_perm // params.bands
+        remedy = f"rows_per_band: {rows}" if rows else f"bands: {num_perm // params.rows_per_band or 1}"
+        raise ValueError(
+            f"bands ({params.bands}) x rows_per_band ({params.rows_per_band}) = {needed} hashes, "
+            f"but num_perm is {num_perm}; set num_perm: {needed}, or {remedy}"
+        )
+
+
+def resolve(
+    content_hashes: Sequence[str] | pa.Array,
+    signatures: np.ndarray | None,
+    order: np.ndarray,
+    groups: np.ndarray,
+    shingles_of: Shingles | None,
+    params: DuplicateParams | None,
+    exact: bool,
+) -> pa.Table:
+    """Which of N documents stay, one row each: kept, duplicate_of, rule, similarity, cluster_size.
+
+    `signatures` is [N, num_perm] of unsigned integers, `order` int [N] the rank of each document (all different, a
+    smaller one is preferred), `groups` int [N] its scope: only equal ones are compared. `shingles_of` maps an array of
+    rows to their shingle sets (uint64, any order, repeats allowed); it is called seldom and with many rows.
+    `params` None: no near duplicates; `exact` False: equal texts are left to the near ones.
+
+    `duplicate_of` is the row of the most preferred kept document that it repeats, `similarity` their exact Jaccard
+    similarity, `rule` "exact" if their texts are equal, else "near"; null for kept documents. `cluster_size` is 1 + the
+    number of documents that point to a kept one; null for the others. Raises ValueError for signatures too short.
+    """
+    order, groups = np.asarray(order, np.int64), np.asarray(groups)
+    by_rank = np.argsort(order, kind="stable")
+    # From here on a document is its place in `by_rank`: comparing two numbers compares preferences.
+    keeper = np.arange(len(order), dtype=np.int64)
+    similarity = np.full(len(order), np.nan)
+    if exact:
+        keeper = _equal(_codes(content_hashes)[by_rank], groups[by_rank])
+        similarity[keeper != np.arange(len(order))] = 1.0
+    twins = keeper.copy()
+    if params is not None and signatures is not None and shingles_of is not None:
+        check(params, signatures.shape[1])
+        unique = np.flatnonzero(keeper == np.arange(len(order)))
+        nearest, scores = _near(signatures, groups, by_rank[unique], shingles_of, params)
+        removed = nearest != np.arange(len(unique))
+        keeper[unique[removed]] = unique[nearest[removed]]
+        similarity[unique[removed]] = scores[removed]
+        # A copy of a document that was itself removed points to what was kept in its place.
+        moved = keeper[twins] != twins
+        similarity[moved] = similarity[twins[moved]]
+        keeper[moved] = keeper[twins[moved]]
+    return _table(by_rank, keeper, similarity, keeper == twins)
+
+
+def _table(by_rank: np.ndarray, keeper: np.ndarray, similarity: np.ndarray, equal: np.ndarray) -> pa.Table:
+    """The rows of `resolve`, from documents by rank back to the order of its input."""
+    row = np.empty(len(by_rank), np.int64)
+    row[by_rank] = np.arange(len(by_rank))
+    keeper, similarity, equal = by_rank[keeper][row], similarity[row], equal[row]
+    kept = keeper == np.arange(len(row))
+    sizes = np.bincount(keeper, minlength=len(row)).astype(np.int32)
+    return pa.table(
+        {
+            "kept": pa.array(kept, pa.bool_()),
+            "duplicate_of": pa.array(keeper, pa.int64(), mask=kept),
+            "rule": pa.array(np.where(equal, "exact", "near").astype(object), pa.string(), mask=kept),
+            "similarity": pa.array(similarity, pa.float64(), mask=kept),
+            "cluster_size": pa.array(sizes, pa.int32(), mask=~kept),
+        }
+    )
+
+
+def _codes(content_hashes: Sequence[str] | pa.Array) -> np.ndarray:
+    """A number for each different hash."""
+    array = (
+        content_hashes
+        if isinstance(content_hashes, pa.Array | pa.ChunkedArray)
+        else pa.array(content_hashes, pa.string())
+    )
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+
+
+def _equal(codes: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """For each document the first with the same code in the same group."""
+    if not len(codes):
+        return np.zeros(0, np.int64)
+    place = np.lexsort((codes, groups))  # stable: equal ones stay by rank
+    starts = np.flatnonzero(np.r_[True, (np.diff(codes[place]) != 0) | (np.diff(groups[place]) != 0)])
+    first = np.empty(len(codes), np.int64)
+    first[place] = np.repeat(place[starts], np.diff(np.r_[starts, len(place)]))
+    return first
+
+
+# --- near duplicates --------------------------------------------------------------------------------------------------
+
+
+def _near(
+    signatures: np.ndarray,
+    groups: np.ndarray,
+    rows: np.ndarray,
+    shingles_of: Shingles,
+    params: DuplicateParams,
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each of the rows, given by preference, the place of the first similar kept one (or its own), and how similar."""
+    nearest, scores = np.arange(len(rows)), np.full(len(rows), np.nan)
+    member, offsets = bucket_members(signatures, groups, rows, params.bands, params.rows_per_band)
+    # Whoever shares no bucket stays. The others are numbered 0..D-1 from here on, still by preference.
+    documents, member = np.unique(member, return_inverse=True)
+    rows = rows[documents]
+    buckets = Buckets(member, offsets)
+    verifier = Verifier(
+        signatures[rows], groups[rows], params.min_similarity, lambda some: shingles_of(rows[some])
+    )
+    verifier.expect(*buckets.neighbours())
+    for begin in range(0, len(rows), BLOCK):
+        block = np.arange(begin, min(begin + BLOCK, len(rows)))
+        # Kept documents of earlier blocks are all preferred to this block's, and most repeats end there. Only what is
+        # left is paired among itself, so that a thousand copies of one page cost a thousand comparisons.
+        verifier.decide(*buckets.with_kept(block))
+        rest = block[verifier.nearest[block] == block]
+        verifier.decide(*buckets.among(rest))
+        buckets.keep(rest[verifier.nearest[rest] == rest])
+    if buckets.overfull:
+        logger.warning(
+            "%d buckets hold more than %d documents that are kept: less preferred ones were compared with the first %d "
+            "and with those that agree in further bands",
+            *(buckets.overfull, BUCKET_KEPT, BUCKET_KEPT),
+        )
+    nearest[documents] = documents[verifier.nearest]
+    scores[documents] = verifier.scores
+    return nearest, scores
+
+
+class Verifier:
+    """Decides documents by the exact similarity of candidate pairs, and holds what was decided.
+
+    `nearest[d]` is d itself, or the kept document in whose favour d was removed; `scores[d]` their similarity.
+    """
+
+    def __init__(
+        self, signatures: np.ndarray, groups: np.ndarray, min_similarity: float, shingles_of: Shingles
+    ):
+        self.nearest = np.arange(len(groups))
+        self.scores = np.full(len(groups), np.nan)
+        self._groups = groups
+        self._min_similarity = min_similarity
+        # The low bytes estimate the similarity nearly as well, 1/256 too high at most, in a quarter of the memory.
+        self._bytes = signatures.astype(np.uint8)
+        # 4 standard errors below the threshold: 1 in 30,000 pairs at the threshold is taken for less.
+        spread = (min_similarity * (1 - min_similarity) / signatures.shape[1]) ** 0.5
+        self._least_matches = np.ceil((min_similarity - 4 * spread) * signatures.shape[1])
+        self._shingles = ShingleStore(shingles_of, len(groups))
+
+    def expect(self, document: np.ndarray, other: np.ndarray) -> None:
+        """Announce pairs whose shingles may be asked for, so that few calls fetch them."""
+        self._shingles.expect(np.concatenate(self._plausible(document, other)))
+
+    def _plausible(self, document: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs of one group whose signatures agree in about as many places as similar ones do."""
+        likely = self._groups[document] == self._groups[other]
+        for begin in range(0, len(document), 1 << 15):
+            some = slice(begin, begin + (1 << 15))
+            matches = np.count_nonzero(self._bytes[document[some]] == self._bytes[other[some]], axis=1)
+            likely[some] &= matches >= self._least_matches
+        return document[likely], other[likely]
+
+    def decide(self, document: np.ndarray, other: np.ndarray) -> None:
+        """Remove each document that is similar to a kept one among its others, in favour of the most preferred such.
+
+        Pairs come ordered. A document whose next candidate is itself undecided waits for it.
+        """
+        document, other = self._plausible(document, other)
+        counts = run_lengths(document)
+        end = np.cumsum(counts)
+        place = end - counts  # of each document's next candidate
+        pending = np.zeros(len(self.nearest), bool)
+        pending[document] = True
+        active = np.arange(len(counts))
+        while len(active):
+            here, candidate = document[place[active]], other[place[active]]
+            kept = (self.nearest[candidate] == candidate) & ~pending[candidate]
+            score = np.zeros(len(active))
+            score[kept] = self._shingles.jaccard(here[kept], candidate[kept])
+            similar = kept & (score >= self._min_similarity)
+            self.nearest[here[similar]] = candidate[similar]
+            self.scores[here[similar]] = score[similar]
+            place[active[~similar & ~pending[candidate]]] += 1
+            done = similar | (place[active] == end[active])
+            pending[here[done]] = False
+            active = active[~done]
+
+
+class ShingleStore:
+    """Shingle sets of documents 0..D-1, fetched in few large calls and held while they fit."""
+
+    def __init__(self, shingles_of: Shingles, num_documents: int):
+        self._fetch = shingles_of
+        self._sets: dict[int, np.ndarray] = {}  # in order of arrival
+        self._held = 0  # shingles in all of them
+        self._mean = (
+            SHINGLES_HELD / 1_024
+        )  # shingles of a document, as long as none is known: fetches 256 ahead
+        self._fresh = np.ones(num_documents, bool)  # not fetched yet
+        self._expected = np.zeros(num_documents, bool)
+        self._surprises = 0
+
+    def expect(self, documents: np.ndarray) -> None:
+        """Announce documents that are likely to be asked for."""
+        self._expected[documents] = True
+
+    def jaccard(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Exact similarity of each pair, |A and B| / |A or B|; 0 where one of them has no shingles."""
+        result = np.zeros(len(document))
+        step = max(1, int(SHINGLES_HELD / 4 / self._mean / 2))
+        for begin in range(0, len(document), step):
+            some = slice(begin, begin + step)
+            pairs = list(zip(document[some].tolist(), other[some].tolist(), strict=True))
+            self._load({number for pair in pairs for number in pair})
+            for place, (a, b) in enumerate(pairs, begin):
+                result[place] = _jaccard(self._sets[a], self._sets[b])
+        return result
+
+    def _load(self, needed: set[int]) -> None:
+        missing = sorted(number for number in needed if number not in self._sets)
+        if not missing:
+            return
+        if self._fresh[missing].any():
+            self._surprises += not self._expected[missing].all()
+            if self._surprises > 8:  # a call may read many files: take along what is less likely to be needed
+                self._expected[:] = True
+            ahead = np.flatnonzero(self._fresh & self._expected)
+            room = max(0, int(SHINGLES_HELD / 4 / self._mean) - len(missing))
+            missing = sorted({*missing, *ahead[ahead > missing[0]][:room].tolist()})
+            self._fresh[missing] = False
+        for number, shingles in zip(missing, self._fetch(np.array(missing)), strict=True):
+            self._sets[number] = np.unique(shingles)
+            self._held += len(self._sets[number])
+        self._mean = max(1.0, self._held / len(self._sets))
+        if self._held > SHINGLES_HELD:
+            for number in [number for number in self._sets if number not in needed]:
+                self._held -= len(self._sets.pop(number))
+                if self._held <= SHINGLES_HELD / 2:
+                    break
+
+
+def _jaccard(a: np.ndarray, b: np.ndarray) -> float:
+    """Similarity of two sets, each ordered and without repeats."""
+    if len(a) > len(b):
+        a, b = b, a
+    if not len(a):
+        return 0.0
+    place = np.searchsorted(b, a)
+    common = int(np.count_nonzero(b[np.minimum(place, len(b) - 1)] == a))
+    return common / (len(a) + len(b) - common)

@@ -1,0 +1,267 @@
+"""A document goes only if it repeats one that stays, and it does not matter how the documents come."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gristmill.curation import duplicates, minhash
+from gristmill.curation.documents import content_hash
+from gristmill.curation.duplicates import DuplicateParams
+from gristmill.curation.minhash import SignatureParams
+
+SIGNATURE = SignatureParams(ngram_words=5, num_perm=128)
+NEAR = DuplicateParams()
+
+
+class Corpus:
+    """Texts as shingle sets and signatures; a shingle is a word 5-gram, as everywhere."""
+
+    def __init__(self, texts):
+        self.texts = list(texts)
+        vocabulary = {
+            word: number for number, word in enumerate(sorted({w for t in self.texts for w in t.split()}), 1)
+        }
+        words = [np.array([vocabulary[w] for w in t.split()], np.uint64) for t in self.texts]
+        offsets = np.cumsum([0, *map(len, words)])
+        hashes = minhash.mixed(np.concatenate([*words, np.zeros(0, np.uint64)]))
+        self.flat, self.offsets = minhash.shingles(hashes, offsets, SIGNATURE.ngram_words)
+        self.signatures = minhash.signatures(self.flat, self.offsets, SIGNATURE)
+
+    def shingles_of(self, rows):
+        return [self.flat[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+
+    def resolve(self, order=None, groups=None, params=NEAR, exact=True, rows=None):
+        rows = np.arange(len(self.texts)) if rows is None else np.asarray(rows)
+        return duplicates.resolve(
+            [content_hash(self.texts[row]) for row in rows],
+            self.signatures[rows],
+            np.arange(len(rows)) if order is None else np.asarray(order),
+            np.zeros(len(rows), np.int32) if groups is None else np.asarray(groups),
+            lambda some: self.shingles_of(rows[some]),
+            params,
+            exact,
+        )
+
+
+def prose(seed: int, words: int) -> list[str]:
+    return [f"w{number}" for number in np.random.default_rng(seed).integers(0, 50_000, words)]
+
+
+def edited(words: list[str], places: list[int]) -> str:
+    return " ".join(f"edit{place}" if place in places else word for place, word in enumerate(words))
+
+
+def test_of_equal_texts_the_most_preferred_stays():
+    corpus = Corpus(["a b c d e f", "x y z", "a  b c d e\nf", "a b c d e f"])
+    result = corpus.resolve(order=[7, 1, 2, 9], params=None).to_pylist()
+    assert [row["kept"] for row in result] == [False, True, True, False]
+    assert result[0] == {
+        "kept": False,
+        "duplicate_of": 2,
+        "rule": "exact",
+        "similarity": 1.0,
+        "cluster_size": None,
+    }
+    assert result[2] == {
+        "kept": True,
+        "duplicate_of": None,
+        "rule": None,
+        "similarity": None,
+        "cluster_size": 3,
+    }
+
+
+def test_planted_clusters_are_found_whole_and_nothing_else():
+    planted = [[0, 20, 50], [400, 420], [800, 810, 820, 840, 860], [1205, 1215, 1225, 1245]]
+    texts = [" ".join(prose(number, 200)) for number in range(1300)]
+    for cluster in planted:
+        for copy, number in enumerate(cluster):
+            texts[number] = edited(prose(cluster[0], 200), [copy * 37] if copy else [])
+    result = Corpus(texts).resolve()
+    clusters = {}
+    for row, keeper in enumerate(result["duplicate_of"].to_pylist()):
+        if keeper is not None:
+            clusters.setdefault(keeper, [keeper]).append(row)
+    assert list(clusters.values()) == planted
+    assert [result["cluster_size"][keeper].as_py() for keeper in clusters] == [3, 2, 5, 4]
+    assert set(result["rule"].to_pylist()) == {None, "near"}
+
+
+def test_similarity_is_the_exact_jaccard():
+    words = prose(1, 100)
+    result = Corpus([" ".join(words), edited(words, [50])]).resolve()
+    # 96 shingles each, 5 of which the edit changes: 91 of 101.
+    assert result["similarity"].to_pylist() == [None, pytest.approx(91 / 101)]
+
+
+def test_nothing_is_removed_through_a_chain():
+    # a ~ b and b ~ c, but a and c are too far apart: with a preferred, b goes and c stays.
+    words = prose(2, 400)
+    a, b, c = (
+        edited(words, []),
+        edited(words, [50, 100, 150, 200]),
+        edited(words, [50, 100, 150, 200, 230, 260, 290, 320, 350]),
+    )
+    corpus = Corpus([a, b, c])
+    at = replace(NEAR, min_similarity=0.85)
+    assert corpus.resolve(params=at)["duplicate_of"].to_pylist() == [None, 0, None]
+    assert corpus.resolve(params=at, order=[1, 0, 2])["duplicate_of"].to_pylist() == [1, None, 1]
+
+
+def test_a_copy_of_a_removed_document_points_to_the_one_that_stays():
+    words = prose(3, 200)
+    original, near = " ".join(words), edited(words, [9])
+    result = Corpus([near, original, near, original]).resolve(order=[1, 0, 3, 2])
+    assert result["duplicate_of"].to_pylist() == [1, None, 1, 1]
+    assert result["rule"].to_pylist() == ["near", None, "near", "exact"]
+    assert result["cluster_size"].to_pylist() == [None, 4, None, None]
+    assert result["similarity"][0] == result["similarity"][2]
+
+
+def test_only_documents_of_one_group_are_compared():
+    words = prose(4, 200)
+    corpus = Corpus([" ".join(words), " ".join(words), edited(words, [9])] * 2)
+    result = corpus.resolve(groups=[0, 1, 2, 0, 1, 3])
+    assert result["duplicate_of"].to_pylist() == [None, None, None, 0, 1, None]
+
+
+def test_pages_from_one_template_stay():
+    frame = prose(5, 120)
+    pages = [" ".join(frame[:60] + prose(1000 + number, 100) + frame[60:]) for number in range(300)]
+    assert Corpus(pages).resolve()["kept"].to_pylist() == [True] * 300
+
+
+def test_documents_without_words_are_no_near_duplicates():
+    corpus = Corpus(["", " ", "\n", "a b c d e f g", ""])
+    assert corpus.resolve(exact=False)["kept"].to_pylist() == [True] * 5
+    assert corpus.resolve(exact=True)["kept"].to_pylist() == [True, False, False, True, False]
+
+
+def test_exact_and_near_can_each_be_left_out():
+    words = prose(6, 100)
+    corpus = Corpus([" ".join(words), " ".join(words), edited(words, [50])])
+    assert corpus.resolve(params=None, exact=False)["kept"].to_pylist() == [True, True, True]
+    assert corpus.resolve(params=None)["kept"].to_pylist() == [True, False, True]
+    assert corpus.resolve(exact=False)["kept"].to_pylist() == [True, False, False]
+    empty = Corpus([]).resolve()
+    assert empty.num_rows == 0
+    assert empty.schema.field("duplicate_of").type == pa.int64()
+
+
+def crowd(seed: int, count: int = 120) -> list[str]:
+    """Variants of a few texts, at all similarities."""
+    random = np.random.default_rng(seed)
+    bases = [prose(seed + number, 60) for number in range(6)]
+    return [
+        edited(bases[random.integers(6)], random.choice(60, random.integers(0, 5), replace=False).tolist())
+        for _ in range(count)
+    ]
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_rows_does_not_matter_and_twice_is_once(seed):
+    corpus = Corpus(crowd(seed))
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(corpus.texts))
+    first = corpus.resolve(order=order)
+    rows = random.permutation(len(corpus.texts))
+    shuffled = corpus.resolve(order=order[rows], rows=rows)
+    keeper = np.array(first["duplicate_of"].fill_null(-1))
+    other = np.array(shuffled["duplicate_of"].fill_null(-1))
+    assert (np.where(other < 0, -1, rows[other]) == keeper[rows]).all()
+
+    kept = np.flatnonzero(np.array(first["kept"]))
+    assert corpus.resolve(order=order[kept], rows=kept)["kept"].to_pylist() == [True] * len(kept)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_the_result_is_that_of_comparing_one_after_the_other(seed):
+    corpus = Corpus(crowd(seed))
+    order = np.random.default_rng(seed).permutation(len(corpus.texts))
+    result = corpus.resolve(order=order, exact=False)
+    sets = corpus.shingles_of(range(len(order)))
+    kept = []
+    for row in np.argsort(order):
+        alike = [k for k in kept if minhash.jaccard(sets[k], sets[row]) >= NEAR.min_similarity]
+        assert result["duplicate_of"][row].as_py() == (alike[0] if alike else None)
+        if not alike:
+            kept.append(row)
+
+
+def test_blocks_and_memory_do_not_change_the_result(monkeypatch):
+    corpus = Corpus(crowd(8, 400))
+    expected = corpus.resolve()
+    monkeypatch.setattr(duplicates, "BLOCK", 16)
+    monkeypatch.setattr(duplicates, "SHINGLES_HELD", 500)
+    assert corpus.resolve().equals(expected)
+
+
+def test_a_thousand_copies_cost_a_thousand_comparisons(monkeypatch):
+    words = prose(9, 80)
+    corpus = Corpus([edited(words, [number % 80]) for number in range(3000)])
+    compared = []
+    monkeypatch.setattr(
+        duplicates, "_jaccard", lambda a, b, real=duplicates._jaccard: compared.append(1) or real(a, b)
+    )
+    result = corpus.resolve(exact=False)
+    assert sum(result["kept"].to_pylist()) == 1
+    assert len(compared) == 2999
+
+
+def test_a_bucket_of_many_kept_documents_is_bounded_and_said(monkeypatch, caplog):
+    monkeypatch.setattr(duplicates, "BUCKET_KEPT", 8)
+    frame = prose(10, 300)
+    pages = [" ".join(frame[:150] + prose(2000 + number, 40) + frame[150:]) for number in range(200)]
+    pages += [page + " end" for page in pages]
+    corpus = Corpus(pages)
+    with caplog.at_level(logging.WARNING):
+        result = corpus.resolve(params=replace(NEAR, min_similarity=0.9))
+    assert "more than 8 documents that are kept" in caplog.text
+    # Every page has a copy with one word more, similar by 0.997, which is found among 200 that are similar by 0.75.
+    assert result["duplicate_of"].to_pylist() == [None] * 200 + list(range(200))
+
+
+@pytest.mark.parametrize(
+    ("bands", "rows", "message"),
+    [
+        (
+            14,
+            10,
+            r"bands \(14\) x rows_per_band \(10\) = 140 hashes, but num_perm is 128; set num_perm: 140, or rows_per_band: 9",
+        ),
+        (200, 2, r"= 400 hashes, but num_perm is 128; set num_perm: 400, or bands: 64"),
+    ],
+)
+def test_too_many_bands_for_a_signature_are_refused(bands, rows, message):
+    params = DuplicateParams(bands=bands, rows_per_band=rows)
+    with pytest.raises(ValueError, match=message):
+        duplicates.check(params, 128)
+    duplicates.check(params, bands * rows)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("bands", 0), ("rows_per_band", -1), ("min_similarity", 0), ("min_similarity", 80)]
+)
+def test_impossible_parameters_are_refused(field, value):
+    with pytest.raises(ValueError, match=field):
+        DuplicateParams(**{field: value})
+
+
+def test_finds_the_ten_labelled_pairs_of_news_articles(samples):
+    lines = (samples / "dedup-labels" / "minhash-articles_1000.train").read_text("utf-8").splitlines()
+    names, texts = zip(*(line.split(" ", 1) for line in lines), strict=True)
+    result = Corpus(texts).resolve()
+    found = {
+        frozenset((names[row], names[keeper]))
+        for row, keeper in enumerate(result["duplicate_of"].to_pylist())
+        if keeper is not None
+    }
+    truth = (samples / "dedup-labels" / "minhash-articles_1000.truth").read_text().splitlines()
+    assert found == {frozenset(line.split()) for line in truth}
