@@ -129,14 +129,11 @@ def _table(by_rank: np.ndarray, keeper: np.ndarray, similarity: np.ndarray, equa
 
 def _codes(content_hashes: Sequence[str] | pa.Array) -> np.ndarray:
     """A number for each different hash."""
-    array = (
-        content_hashes
-        if isinstance(content_hashes, pa.Array | pa.ChunkedArray)
-        else pa.array(content_hashes, pa.string())
-    )
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    return array.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    if not isinstance(content_hashes, pa.Array | pa.ChunkedArray):
+        content_hashes = pa.array(content_hashes, pa.string())
+    if isinstance(content_hashes, pa.ChunkedArray):
+        content_hashes = content_hashes.combine_chunks()
+    return content_hashes.dictionary_encode().indices.to_numpy(zero_copy_only=False)
 
 
 def _equal(codes: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gristmill.curation import duplicates, minhash
+from gristmill.curation import buckets, duplicates, minhash
 from gristmill.curation.documents import content_hash
 from gristmill.curation.duplicates import DuplicateParams
 from gristmill.curation.minhash import SignatureParams
@@ -181,11 +181,12 @@ def test_the_order_of_rows_does_not_matter_and_twice_is_once(seed):
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_result_is_that_of_comparing_one_after_the_other(seed):
     corpus = Corpus(crowd(seed))
     order = np.random.default_rng(seed).permutation(len(corpus.texts))
-    result = corpus.resolve(order=order, exact=False)
+    # 42 x 3 nominates every pair above 0.8 but one in 10^13, so that chance has no part in this.
+    result = corpus.resolve(order=order, exact=False, params=replace(NEAR, bands=42, rows_per_band=3))
     sets = corpus.shingles_of(range(len(order)))
     kept = []
     for row in np.argsort(order):
@@ -205,18 +206,19 @@ def test_blocks_and_memory_do_not_change_the_result(monkeypatch):
 
 def test_a_thousand_copies_cost_a_thousand_comparisons(monkeypatch):
     words = prose(9, 80)
-    corpus = Corpus([edited(words, [number % 80]) for number in range(3000)])
+    corpus = Corpus([edited(words, [number % 80]) for number in range(1500)])
     compared = []
     monkeypatch.setattr(
         duplicates, "_jaccard", lambda a, b, real=duplicates._jaccard: compared.append(1) or real(a, b)
     )
     result = corpus.resolve(exact=False)
     assert sum(result["kept"].to_pylist()) == 1
-    assert len(compared) == 2999
+    assert len(compared) == 1499
 
 
 def test_a_bucket_of_many_kept_documents_is_bounded_and_said(monkeypatch, caplog):
     monkeypatch.setattr(duplicates, "BUCKET_KEPT", 8)
+    monkeypatch.setattr(buckets, "BUCKET_KEPT", 8)
     frame = prose(10, 300)
     pages = [" ".join(frame[:150] + prose(2000 + number, 40) + frame[150:]) for number in range(200)]
     pages += [page + " end" for page in pages]
