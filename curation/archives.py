@@ -67,7 +67,7 @@ class _ZstdFrames:
         self._started = False  # whether the present frame has been given any byte
         self._ready = b""
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         while not self._ready:
             chunk = self._stream.read(2**17)
             if not chunk:
@@ -97,7 +97,8 @@ class _Guarded(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         try:
-            data = self._raw.read(len(buffer))
+            # read1, not read: a read that meets the cut would take the bytes before it along.
+            data = self._raw.read1(len(buffer))
         except EOFError:
             raise UnreadableFile(
                 f"the compressed data ends early, after {self._position:,} bytes of content: the file is truncated; fetch it again"

@@ -29,8 +29,9 @@ def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
     params = TokenizerParams(**unit.params["tokenizer"])
     if params.path is not None:
         files = {Path(i.path).name: i.path for i in unit.inputs}
-        found = bpe.load(files.get("tokenizer.json") or next(iter(files.values())))
-        bpe.save(found, out)
+        path = files.get("tokenizer.json") or next(iter(files.values()))
+        found = bpe.load(path)
+        bpe.save(found, out, found.id_to_token(bpe.end_of_document(found, path)))
         return {"vocab_size": found.get_vocab_size()}
     shards = [sample.Shard(i.name.split("/")[1], i.path, _text_bytes(Path(i.path))) for i in unit.inputs]
     if not any(shard.num_bytes for shard in shards):

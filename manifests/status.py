@@ -33,10 +33,10 @@ def _failed(run: Path) -> str | None:
 
 def _step(state: StepState, locked: Mapping[str, Mapping], failed: str | None, place: Place) -> dict:
     name = state.step.name
-    if state.complete:
-        how = "done"
-    elif failed == name:
+    if failed == name:
         how = "failed"
+    elif state.complete:
+        how = "done"
     else:
         how = "stale" if name in locked else "missing"
     shown = list(view.links(name, []) or {})

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import tarfile
 import zipfile
 
@@ -38,6 +39,19 @@ def test_an_uncompressed_stream_is_given_back_at_its_start():
 def test_a_truncated_stream_is_never_taken_for_a_whole_one(form):
     with pytest.raises(UnreadableFile, match="truncated"):
         decompressed(io.BytesIO(COMPRESSED[form][:-20])).read()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, lzma.compress, bz2.compress])
+def test_what_stands_before_a_cut_is_still_read(compress):
+    content = random.Random(1).randbytes(4 * 2**20)
+    data = compress(content)
+    stream = decompressed(io.BytesIO(data[: len(data) // 2]))
+    found = b""
+    with pytest.raises(UnreadableFile):
+        while piece := stream.read1(100_000):
+            found += piece
+    assert content.startswith(found)
+    assert len(found) > 2**20
 
 
 def test_damage_in_the_middle_is_named():
