@@ -1,0 +1,211 @@
+"""Text of a benchmark is found wherever it stands, and text that is not in it is left alone."""
+
+import io
+import json
+import pickle
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.curation import benchmark_index, decontaminate
+from gristmill.curation.benchmark_index import words
+from gristmill.curation.decontaminate import DecontaminateParams, Hit, build_index, find, judge
+from gristmill.curation.documents import UnreadableFile
+
+QUESTION = (
+    "Janet's ducks lay 16 eggs per day. She eats three for breakfast every morning and bakes muffins for her friends "
+    "every day with four. How much does she make?"
+)
+OTHER = "A robe takes two bolts of blue fiber and half that much white fiber, so how many bolts does it take in total?"
+SHORT = "What is the capital of the smallest Alpine country?"
+CHINESE = "珍妮的鸭子每天下十六个蛋，她每天早上吃三个当早餐，并为朋友们烤松饼。"
+CLEAN = "The mill stood by the river, and nobody in the village could remember who had built it or when it was built. "
+
+
+def benchmark(*questions: str, **fields) -> io.BytesIO:
+    return io.BytesIO(
+        "\n".join(json.dumps({"id": "x-1", "question": q, **fields}) for q in questions).encode()
+    )
+
+
+INDEX = build_index([("eval/a.jsonl", benchmark(QUESTION, OTHER, SHORT, CHINESE))])
+
+
+def leaked(text: str, index=INDEX) -> list[str]:
+    return [text[p.start : p.end] for p in find([text], index)[0].passages]
+
+
+def test_a_leaked_question_is_found_with_its_place_and_origin():
+    text = f"{CLEAN}“{QUESTION}” {CLEAN}"
+    (hit,) = find([text], INDEX)
+    (passage,) = hit.passages
+    assert text[passage.start : passage.end] == QUESTION + "”"
+    assert (passage.benchmark, passage.item) == ("eval/a.jsonl", 0)
+    assert (hit.leaked, hit.words) == (len(words(QUESTION)), len(words(text)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        QUESTION.upper(),
+        QUESTION.replace("'", "’").replace(".", " --"),
+        QUESTION.replace(" ", "\n  "),
+        "".join(f"*{word}* " for word in QUESTION.split()).strip(),
+    ],
+)
+def test_case_and_punctuation_do_not_hide_it(changed):
+    assert "".join(words(leaked(CLEAN + changed)[0])) == "".join(words(QUESTION))
+
+
+def test_a_changed_word_hides_only_itself():
+    text = QUESTION.replace("morning", "evening")
+    assert leaked(text + " " + CLEAN) == [text]  # 13 words before it match, and 13 after
+    eleven, twelve = (" ".join(QUESTION.split()[:count]) for count in (11, 12))  # "Janet's" is two words
+    assert leaked(eleven + " " + CLEAN) == []
+    assert leaked(twelve + " " + CLEAN) == [twelve]
+
+
+def test_two_items_are_two_passages():
+    hit = find([f"{QUESTION} {OTHER}"], INDEX)[0]
+    assert [passage.item for passage in hit.passages] == [0, 1]
+    assert hit.leaked == hit.words
+
+
+def test_a_short_question_matches_as_a_whole_and_its_answers_do_not():
+    assert leaked(f"{CLEAN}{SHORT} {CLEAN}") == [SHORT]
+    assert leaked(SHORT.replace("Alpine", "alpine")) == [SHORT.replace("Alpine", "alpine")]
+    assert leaked(SHORT.removesuffix(" country?")) == []
+    index = build_index(
+        [("a.jsonl", benchmark(SHORT, choices=["an increase in the price of a good or service"]))]
+    )
+    assert leaked("There was an increase in the price of a good or service.", index) == []
+
+
+def test_scripts_without_spaces_and_marks():
+    assert leaked("前言。" + CHINESE + "后记。") == [CHINESE]
+    hindi = "जेनेट की बत्तखें हर दिन सोलह अंडे देती हैं और वह हर सुबह तीन अंडे खाती है और बाकी बेचती है"
+    assert len(words(hindi)) == len(hindi.split())
+    index = build_index([("h.jsonl", benchmark(hindi))])
+    assert leaked(hindi, index) == [hindi]
+    accents = (
+        "Où était l'élève français quand le garçon a découvert que la forêt avait brûlé près de l'étang?"
+    )
+    index = build_index([("f.jsonl", benchmark(accents))])
+    assert leaked(unicodedata.normalize("NFD", accents), index) == [unicodedata.normalize("NFD", accents)]
+
+
+def test_prompts_that_a_benchmark_repeats_do_not_condemn():
+    prompt = "Answer the following multiple choice question and finish the last line of your response with the letter."
+    index = build_index([("p.jsonl", benchmark(*(f"{prompt} Number {n}: {OTHER[n:]}" for n in range(40))))])
+    assert leaked(prompt + " " + CLEAN, index) == []
+    assert leaked(OTHER, index) != []
+
+
+def test_a_passage_of_many_questions_is_no_prompt():
+    rows = [{"context": QUESTION, "question": f"Question number {n} of many?"} for n in range(50)]
+    index = build_index([("s.json", io.BytesIO(json.dumps(rows).encode()))])
+    assert leaked(QUESTION, index) == [QUESTION]
+
+
+def test_numbers_and_letters_alone_do_not_condemn():
+    numbers = " ".join(map(str, range(1, 32)))
+    letters = " ".join("abcdefghijklmnopqrstuvwxyz")
+    index = build_index([("n.jsonl", benchmark(numbers, letters, OTHER))])
+    assert leaked(f"{numbers} {letters}", index) == []
+
+
+def test_judge_drops_what_is_leaked_for_the_greater_part():
+    hits = [Hit(100, 0, ()), Hit(100, 50, ()), Hit(100, 51, ()), Hit(0, 0, ())]
+    verdicts = judge(hits, DecontaminateParams(against=("a.jsonl",), max_overlap=0.5))
+    assert verdicts["rule"].to_pylist() == [None, None, "decontaminate.overlap", None]
+    assert verdicts["value"].to_pylist() == [None, None, 0.51, None]
+    assert verdicts["threshold"].to_pylist() == [None, None, 0.5, None]
+
+
+def test_an_index_survives_being_stored():
+    content = benchmark_index.to_bytes(INDEX)
+    again = benchmark_index.from_bytes(content)
+    assert benchmark_index.to_bytes(again) == content
+    for other in (again, pickle.loads(pickle.dumps(INDEX))):
+        assert find([QUESTION, CLEAN], other) == find([QUESTION, CLEAN], INDEX)
+
+
+def test_pieces_and_batches_do_not_change_the_result(monkeypatch):
+    texts = [CLEAN * 3 + QUESTION + CLEAN, "", SHORT + CLEAN, OTHER + CHINESE, CLEAN]
+    expected = find(texts, INDEX)
+    assert [bool(hit.passages) for hit in expected] == [True, False, True, True, False]
+    for size in (1, 7, 20, 50):
+        monkeypatch.setattr(decontaminate, "BATCH_WORDS", size)
+        monkeypatch.setattr(decontaminate, "_PIECE", 20 + size)
+        assert find(texts, INDEX) == expected
+    assert find([], INDEX) == []
+
+
+@given(st.lists(st.sampled_from([*QUESTION.split(), *OTHER.split()[:6], "mill", "río", "漢"]), max_size=60))
+def test_every_window_of_the_benchmark_is_found_and_no_other(found_words):
+    text = " ".join(found_words)
+    (hit,) = find([text], INDEX)
+    grams = {tuple(ws[i : i + 13]) for ws in map(words, (QUESTION, OTHER)) for i in range(len(ws) - 12)}
+    ws = words(text)
+    assert bool(hit.passages) == any(tuple(ws[i : i + 13]) in grams for i in range(len(ws) - 12))
+    assert hit.words == len(ws)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 20), st.integers(0, 20))
+def test_a_leak_among_other_words_is_cut_out_exactly(seed, before, after):
+    others = [f"w{n}" for n in np.random.default_rng(seed).integers(0, 1000, before + after)]
+    text = " ".join([*others[:before], QUESTION, *others[before:]])
+    (passage,) = find([text], INDEX)[0].passages
+    assert text[passage.start : passage.end] == QUESTION
+
+
+def test_hashes_of_equal_windows_are_equal():
+    codes = benchmark_index.codes(np.array([1, 2, 3, 4, 5, 1, 2, 3, 4, 6], np.int32))
+    for width in (1, 2, 3, 4):
+        found = benchmark_index.hashes(codes, width)
+        assert len(found) == 10 - width + 1
+        assert found[0] == found[5]
+        assert len(set(found.tolist())) == len(
+            {tuple(codes[i : i + width].tolist()) for i in range(len(found))}
+        )
+    assert len(benchmark_index.hashes(codes, 11)) == 0
+
+
+def test_a_file_without_items_is_refused_by_name():
+    with pytest.raises(UnreadableFile, match=r"benchmark x\.jsonl: no text of 8 words or more"):
+        build_index([("a.jsonl", benchmark(QUESTION)), ("x.jsonl", benchmark("too short"))])
+    with pytest.raises(UnreadableFile, match=r"benchmark x\.jsonl: line 1 is not JSON"):
+        build_index([("x.jsonl", io.BytesIO(b"{'a': 1}"))])
+
+
+@pytest.mark.parametrize(("field", "value"), [("ngram_words", 5), ("ngram_words", 1000), ("max_overlap", 50)])
+def test_impossible_parameters_are_refused(field, value):
+    with pytest.raises(ValueError, match=field):
+        DecontaminateParams(against=("a.jsonl",), **{field: value})
+
+
+@pytest.fixture(scope="module")
+def real_index(samples):
+    names = ("HumanEval.jsonl.gz", "gsm8k-test.jsonl", "mmlu-test.tar.gz")
+    return build_index([(name, open(samples / "eval" / name, "rb")) for name in names])
+
+
+def test_real_questions_are_found_in_a_page(samples, real_index):
+    rows = [json.loads(line) for line in open(samples / "eval" / "gsm8k-test.jsonl", encoding="utf-8")]
+    questions = [row["question"] for row in rows if len(words(row["question"])) >= 13]
+    hits = find([CLEAN * 5 + question + CLEAN * 5 for question in questions], real_index)
+    assert sum(bool(hit.passages) for hit in hits) == len(questions)
+    found = [hit.leaked / len(words(question)) for hit, question in zip(hits, questions, strict=True)]
+    assert np.mean(found) > 0.99
+
+
+def test_clean_books_and_news_are_left_alone(samples, real_index):
+    books = [path.read_text("utf-8", "replace") for path in sorted((samples / "books").glob("pg*.txt"))[:12]]
+    news = (samples / "dedup-labels" / "minhash-articles_1000.train").read_text("utf-8").splitlines()
+    hits = find(books + news, real_index)
+    # One true quotation is left: Machiavelli, whom MMLU's world history quotes.
+    assert [passage.item for hit in hits for passage in hit.passages] in ([117], [])
+    assert not [hit for hit in hits[len(books) :] if hit.passages]
