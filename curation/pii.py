@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gristmill.curation.edits import Edit
+
 VERSION = 1
 """Bumped when the same text would get other spans."""
 
@@ -38,25 +40,18 @@ class PiiParams:
                 raise ValueError(f'{name} is "{getattr(self, name)}"; write {name}: mask, or {name}: null')
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a text to be replaced; positions count code points."""
+def find(text: str, params: PiiParams) -> list[Edit]:
+    """Edits that mask personal data, ordered and disjoint, with the rules `pii.email` and `pii.ip`.
 
-    start: int
-    end: int
-    replacement: str
-    rule: str  # `pii.email` or `pii.ip`
-
-
-def find(text: str, params: PiiParams) -> list[Span]:
-    """Spans of personal data in a text, ordered and disjoint. Time is linear in the text, whatever it holds."""
+    Time is linear in the text, whatever it holds.
+    """
     emails = (
-        [Span(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
+        [Edit(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
     )
     ips = list(_ips(text)) if params.ip else []
     if not (emails and ips):
         return emails or ips
-    spans: list[Span] = []
+    spans: list[Edit] = []
     for span in sorted(emails + ips, key=lambda span: (span.start, -span.end)):
         if not spans or span.start >= spans[-1].end:  # an IP inside an address goes with it
             spans.append(span)
@@ -181,17 +176,17 @@ _NO_PERSON = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})
 """Public name servers, which manuals name."""
 
 
-def _ips(text: str) -> Iterator[Span]:
+def _ips(text: str) -> Iterator[Edit]:
     """Every public address; those of version 4 first, each kind in order."""
     if _IPV4_HINT.search(text):
         for match in _IPV4.finditer(text):
             if _is_public(match[0]) and not _is_number(text, match):
-                yield Span(match.start(), match.end(), IPV4_PLACEHOLDER, "pii.ip")
+                yield Edit(match.start(), match.end(), IPV4_PLACEHOLDER, "pii.ip")
     if _IPV6_HINT.search(text):
         for match in _IPV6.finditer(text):
             # Three groups at least: "2009::ab" in code parses, but nobody has such an address.
             if _is_public(match[0]) and sum(map(bool, match[0].split(":"))) >= 3:
-                yield Span(match.start(), match.end(), IPV6_PLACEHOLDER, "pii.ip")
+                yield Edit(match.start(), match.end(), IPV6_PLACEHOLDER, "pii.ip")
 
 
 def _is_public(address: str) -> bool:
