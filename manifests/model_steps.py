@@ -15,6 +15,7 @@ from gristmill.tokenizer import pack as packing
 from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
+from gristmill.train import litgpt_yaml
 from gristmill.train.config import FREE_ON_RESUME, PretrainParams
 
 PRETRAIN_VERSION = 1
@@ -87,6 +88,11 @@ def pretrain(unit: Unit, out: Path, run: Path) -> Mapping[str, object]:
         shutil.rmtree(folder)  # final/ is complete: the way there is no longer needed
     write_record(out, unit, summary, float(summary["seconds"]))
     return summary
+
+
+def write_litgpt_yaml(run: Path, params: PretrainParams, seed: int) -> None:
+    """Write `litgpt.yaml` into a run's view: the configuration for the stock `litgpt pretrain`."""
+    litgpt_yaml.write(run / "litgpt.yaml", litgpt_yaml.litgpt_config(run, params, seed))
 
 
 def report(unit: Unit, out: Path) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ yet is `Pending` on the step that it waits for; so `gristmill plan` is the same 
 
 import dataclasses
 import importlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
@@ -183,12 +184,12 @@ def _one(plan_it: Callable[[], Planned], name: str) -> list[Planned]:
 
 
 READER_LIBRARIES = {
-    "crawl": ("fastwarc", "warcio", "resiliparse"),
+    "crawl": ("fastwarc", "resiliparse"),
     "books": ("lxml",),
     "code": (),
     "forum": ("lxml", "resiliparse"),
     "papers": ("lxml", "pylatexenc"),
-    "wikipedia": ("lxml", "mwparserfromhell"),
+    "wikipedia": (),
     "text": ("pyarrow",),
 }
 """Whose versions shape a reader's output."""
@@ -233,6 +234,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         params = {
             "language": language.model_digest() if identifies else None,
             "signature": near.signature if near and "dedup" not in source.skip else None,
+            "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
         }
         version = features.VERSION * 1_000_000 + minhash.VERSION * 1000 + language.VERSION
         return unit(context, "measure", version, name, source_name, params, [texts], ("numpy", "pyarrow"))

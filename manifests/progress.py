@@ -73,8 +73,10 @@ def numbers(counts: Mapping[str, object]) -> str:
         "tokens",
         "rows",
         "vocab_size",
-        "loss",
+        "steps",
+        "train_loss",
         "validation_loss",
+        "unigram_loss",
     )
     parts = [
         f"{value:,} {name}" if isinstance(value, int) else f"{value:.4g} {name}"

@@ -163,6 +163,8 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
     context.records[step.name] = {(r.source, r.name): r for r in state.records}
     _check(state, context, place, progress, lost)
     view.publish(place.run, step.name, state.records)
+    if step.name == "pack" and context.manifest.pretrain:
+        model_steps.write_litgpt_yaml(place.run, context.manifest.pretrain, context.manifest.seed)
     progress.done(step.name, counting.total(state.records), sum(r.seconds for r in state.records))
 
 

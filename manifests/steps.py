@@ -215,6 +215,7 @@ def shard(unit: Unit, out: Path) -> Counts:
         else None
     )
     masks = PiiParams(**unit.params["pii"]) if unit.params["pii"] else None
+    known = measured.select(["language", "language_score", "content_hash"]).to_pylist()
     edits: list[list[Edit] | None] = [None] * measured.num_rows
     kept_bytes = 0
 
@@ -233,18 +234,13 @@ def shard(unit: Unit, out: Path) -> Counts:
                         Edit(s["start"], s["end"], "", "decontaminate")
                         for s in (leaked[row] if leaked else ())
                     ),
-                    *(
-                        Edit(s.start, s.end, s.replacement, s.rule)
-                        for s in (pii.find(text, masks) if masks else ())
-                    ),
+                    *(pii.find(text, masks) if masks else ()),
                 ]
                 text_row["text"] = apply(text, edits[row])
                 if not text_row["text"]:
                     verdicts[row] = {"stage": "shards", "rule": "empty_after_edits"}
                     continue
-                text_row["language"] = measured["language"][row].as_py()
-                text_row["language_score"] = measured["language_score"][row].as_py()
-                text_row["content_hash"] = measured["content_hash"][row].as_py()
+                text_row |= known[row]
                 size = len(text_row["text"].encode())
                 kept_bytes += size
                 yield from batcher.add(text_row, size)

@@ -27,12 +27,15 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
         }
     if step == "tokens":
         return {"tokens": {f"{r.source}/{r.name}.arrow": r.folder / "tokens.arrow" for r in records}}
-    folder = {
-        "tokenizer": "tokenizer",
-        "pack": "packed",
-        "pretrain": "checkpoints/pretrain",
-        "report": "report",
-    }.get(step)
+    if step == "pretrain":  # the last checkpoint, in a folder that every litgpt command works on
+        files = {
+            n.removeprefix("final/"): r.folder / n
+            for r in records
+            for n in r.outputs
+            if not n.startswith("step-")
+        }
+        return {"checkpoints/pretrain": files}
+    folder = {"tokenizer": "tokenizer", "pack": "packed", "report": "report"}.get(step)
     if folder is None:
         return None
     return {folder: {name: r.folder / name for r in records for name in r.outputs}}

@@ -106,7 +106,7 @@ def test_numbers_may_have_underscores(tmp_path):
             "m.yaml:2 sources.web: unknown preset 'gohper'; did you mean 'gopher'?",
         ),
         (GOOD + "  books: {}\n", 'm.yaml:7: found duplicate key "books"'),
-        (GOOD + "curate: [", "m.yaml:8: not valid YAML"),
+        (GOOD + "curate: [", "m.yaml:7: not valid YAML"),
         ("- a\n", "m.yaml:1: a manifest is a mapping"),
         (
             GOOD + "run: {max_failed: 2}\n",
