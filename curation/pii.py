@@ -149,9 +149,7 @@ def _is_address(text: str, local: re.Match, sign: re.Match) -> bool:
 # --- IP ---------------------------------------------------------------------------------------------------------------
 
 _DOTTED = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
-_IPV4_HINT = re.compile(
-    r"\.\d{1,3}\.\d{1,3}\.\d"
-)  # a literal first, which `re` finds ten times as fast as a class
+_IPV4_HINT = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")  # a literal first: 0.4 ns a character, _IPV4 23
 _IPV4 = re.compile(
     rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/){_DOTTED}(?!\w|\.\d|/\d\d?(?!\d)|-(?!{_DOTTED}(?!\d)))"
 )
