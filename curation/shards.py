@@ -4,9 +4,11 @@ All of them are Arrow IPC files (zstd), written batch by batch under a temporary
 is bounded by a batch and a reader needs pyarrow alone. Row i of one unit's files is the same document in each.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from gristmill.curation.documents import DOCUMENT_VERSION
@@ -57,6 +59,37 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
     return pa.Table.from_batches(read_batches(path, columns), schema.remove_metadata())
+
+
+def take(path: Path, rows: Sequence[int], column: str) -> pa.Array:
+    """One column of some rows of an Arrow IPC file, in the order asked for; reads only the batches that hold them."""
+    starts = _batch_starts(path, path.stat().st_mtime_ns)
+    wanted = np.asarray(rows, np.int64)
+    batch_of = np.searchsorted(starts, wanted, side="right") - 1
+    found: list[pa.Array] = []
+    with pa.memory_map(str(path)) as source:
+        schema = pa.ipc.open_file(source).schema
+        options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(column)])
+        reader = pa.ipc.open_file(source, options=options)
+        batches = np.unique(batch_of)
+        for number in batches:
+            here = wanted[batch_of == number] - starts[number]
+            found.append(reader.get_batch(int(number)).column(0).take(pa.array(here)))
+    places = (
+        np.concatenate([np.flatnonzero(batch_of == number) for number in batches])
+        if found
+        else np.zeros(0, np.int64)
+    )
+    order = np.empty(len(wanted), np.int64)
+    order[places] = np.arange(len(wanted))
+    return pa.concat_arrays(found).take(pa.array(order)) if found else pa.array([], schema.field(column).type)
+
+
+@lru_cache(maxsize=4096)
+def _batch_starts(path: Path, mtime_ns: int) -> np.ndarray:
+    """int64[batches]: the row that each batch begins with."""
+    rows = [batch.num_rows for batch in read_batches(path, ["id"])]
+    return np.concatenate(([0], np.cumsum(rows)))[: len(rows)].astype(np.int64)
 
 
 class Batcher:

@@ -6,7 +6,7 @@ order of sources in the manifest, then by id: never by the order of files or wor
 
 import fnmatch
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
         candidates.signatures,
         candidates.order,
         candidates.group,
-        lambda indices: list(_shingles(candidates, indices, params["ngram_words"])),
+        lambda indices: _shingles(candidates, indices, params["ngram_words"]),
         near,
         params["exact"],
     )
@@ -132,23 +132,18 @@ def _signature_rows(column: pa.ChunkedArray, num_perm: int) -> np.ndarray:
     return np.frombuffer(joined, minhash.NO_SHINGLES.dtype).reshape(len(values), num_perm)
 
 
-def _shingles(candidates: Candidates, indices: np.ndarray, ngram_words: int) -> Iterator[np.ndarray]:
-    """The shingle hashes of some documents, in the order asked for; each text is read once."""
-    found: dict[int, np.ndarray] = {}
-    for number in np.unique(candidates.unit[indices]):
-        wanted = {int(candidates.row[i]): int(i) for i in indices if candidates.unit[i] == number}
-        start = 0
-        for batch in shards.read_batches(candidates.paths[number], ["text"]):
-            rows = [row for row in wanted if start <= row < start + batch.num_rows]
-            if rows:
-                texts = batch.column("text").take(pa.array([row - start for row in rows]))
-                measured = features.measure(texts)
-                hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
-                for position, row in enumerate(rows):
-                    found[wanted[row]] = hashes[offsets[position] : offsets[position + 1]]
-            start += batch.num_rows
-    for index in indices:
-        yield found[int(index)]
+def _shingles(candidates: Candidates, indices: np.ndarray, ngram_words: int) -> list[np.ndarray]:
+    """The shingle hashes of some documents, in the order asked for; only the batches that hold them are read."""
+    found: list[np.ndarray] = [np.zeros(0, np.uint64)] * len(indices)
+    units = candidates.unit[indices]
+    for number in np.unique(units):
+        places = np.flatnonzero(units == number)
+        rows = candidates.row[indices[places]]
+        measured = features.measure(shards.take(candidates.paths[number], rows, "text"))
+        hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
+        for position, place in enumerate(places):
+            found[place] = hashes[offsets[position] : offsets[position + 1]]
+    return found
 
 
 def _write(out: Path, candidates: Candidates, resolved: pa.Table, near: DuplicateParams | None) -> None:

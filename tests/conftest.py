@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no failed law; in CI the same examples every time, elsewhere new ones.
+settings.register_profile("gristmill", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("gristmill")
 
 PROJECT = Path(__file__).parents[1]
 
