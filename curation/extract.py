@@ -4,12 +4,14 @@
 """
 
 import importlib
+import io
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import fsspec
 import pyarrow as pa
@@ -136,13 +138,18 @@ def extract(
     return counts.as_dict()
 
 
+def opened(path: str) -> BinaryIO:
+    """A local path or URL as a buffered binary file: what fsspec opens lacks parts of Python's file interface."""
+    return io.BufferedReader(fsspec.open(path, "rb").open(), 2**20) if "://" in path else open(path, "rb")
+
+
 def _records(
     piece: RawPiece, kind: str, options: ReadOptions, counts: Counts
 ) -> Iterator[tuple[str, Extracted | Unextracted]]:
     """The documents of one file with their locators; everything else is counted here."""
     seen: Counter[str] = Counter()
     try:
-        with fsspec.open(piece.path, "rb") as stream:
+        with opened(piece.path) as stream:
             for record in reader(kind).read(
                 stream, piece.written, replace(options, start=piece.start, end=piece.end)
             ):

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,10 +132,16 @@ def _expand_remote(pattern: str) -> list[RawFile]:
             pattern if len(paths) == 1 and not WILDCARD.search(pattern) else prefix + str(info["name"]),
             prefix + str(info["name"]) if not url.startswith("http") else url,
             int(info.get("size") or 0),
-            str(info.get("ETag") or info.get("etag") or fs.ukey(info["name"])),
+            _identity(info) or str(fs.ukey(info["name"])),
         )
         for info in infos
     ]
+
+
+def _identity(info: Mapping) -> str:
+    """What a server says that changes with a file's content; with its size, for servers that say no more than that."""
+    names = ("ETag", "etag", "LastModified", "last_modified", "mtime", "generation", "blob_id", "size")
+    return ", ".join(f"{name}={info[name]}" for name in names if info.get(name))
 
 
 def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +17,7 @@ from gristmill.curation import features, filters, language, ledger, minhash, pii
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
-from gristmill.curation.extract import RawPiece
+from gristmill.curation.extract import RawPiece, opened
 from gristmill.curation.extract import extract as extract_files
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
@@ -146,7 +145,7 @@ def _verdict_counts(rules: list[str | None]) -> Counts:
 @lru_cache(maxsize=2)
 def _benchmarks(files: tuple[tuple[str, str, str], ...], ngram_words: int) -> leaks.Index:
     """The index of the benchmark files (name, path, digest): once in a process, not once in a unit."""
-    streams = [(name, fsspec.open(path, "rb").open()) for name, path, _ in files]
+    streams = [(name, opened(path)) for name, path, _ in files]
     try:
         return leaks.build_index(streams, ngram_words)
     finally:

@@ -1,10 +1,15 @@
 """Raw files: locators as the manifest writes them, and digests that notice a change."""
 
+import functools
 import gzip
+import http.server
 import os
+import threading
 
 import pytest
 
+from gristmill.curation.documents import ReadOptions
+from gristmill.curation.extract import RawPiece, extract
 from gristmill.manifests.inputs import Digests, MissingInput, expand, listed, sampled
 
 
@@ -101,3 +106,38 @@ def test_equal_bytes_have_equal_digests_wherever_they_are(data, tmp_path):
     one, two = expand(["one", "two"], (data,))
     digests = Digests(tmp_path / "store")
     assert digests.of(one) == digests.of(two)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server on loopback for the folder `served`, which says no ETag."""
+    (tmp_path / "served").mkdir()
+    handler = functools.partial(QuietHandler, directory=tmp_path / "served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_web_address_is_a_path_like_any_other(tmp_path, server):
+    (tmp_path / "served" / "a.jsonl").write_text('{"text": "from the web"}\n')
+    (file,) = expand([f"{server}/a.jsonl"], (tmp_path,))
+    assert (file.locator, file.size_bytes) == (f"{server}/a.jsonl", 25)
+    first = Digests(tmp_path / "store").of(file)
+    out = tmp_path / "out"
+    out.mkdir()
+    counts = extract([RawPiece(file.locator, file.path)], "web", "text", ReadOptions(), None, out)
+    assert counts["kept"] == 1
+    (tmp_path / "served" / "a.jsonl").write_text('{"text": "from the web, and longer"}\n')
+    (file,) = expand([f"{server}/a.jsonl"], (tmp_path,))
+    assert Digests(tmp_path / "store").of(file) != first
+
+
+def test_a_web_address_that_is_gone_says_so(tmp_path, server):
+    with pytest.raises(MissingInput, match="cannot be reached"):
+        expand([f"{server}/gone.jsonl"], (tmp_path,))
