@@ -22,7 +22,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #8886; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #8883; vertical-align: top; }
-th:first-child, td:first-child, td.words { text-align: left; } td.words { font-size: .85em; overflow-wrap: anywhere; }
+th:first-child, td:first-child, td.words { text-align: left; } td:first-child { white-space: nowrap; } td.words { font-size: .85em; overflow-wrap: anywhere; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1rem 0; }
 .figures b { display: block; font-size: 1.5rem; } .figures span { opacity: .75; }
 .swatch { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }

@@ -150,7 +150,7 @@ def write_record(folder: Path, unit: Unit, counts: Mapping[str, object], seconds
     outputs = {
         str(path.relative_to(folder)): file_digest(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != RECORD
+        if path.is_file() and path != folder / RECORD
     }
     record = {
         "step": unit.step,

@@ -46,9 +46,10 @@ def test_what_stands_before_a_cut_is_still_read(compress):
     content = random.Random(1).randbytes(4 * 2**20)
     data = compress(content)
     stream = decompressed(io.BytesIO(data[: len(data) // 2]))
-    found = b"".join(stream.read1(2**20) for _ in range(100))
+    found = b""
+    while len(found) < 2**19:
+        found += stream.read1(2**20)
     assert content.startswith(found)
-    assert len(found) > 2**19
     with pytest.raises(UnreadableFile):
         stream.read()
 
