@@ -1,0 +1,193 @@
+"""XML without risk, and a collector that turns marked-up text into clean paragraphs.
+
+Entities are never expanded and nothing is fetched: `&nbsp;` and its like are looked up in the HTML table, an entity
+that the document itself declares (the means of every entity bomb) is dropped.
+"""
+
+import html
+import re
+
+from lxml import etree
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"[\r\f\v\x85\u2028\u2029]")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_SPACE = re.compile(r"[ \t\r\n\f\u00a0\u2000-\u200a\u202f]+")
+_BREAK = re.compile(r" ?\v ?")
+
+_SUPERSCRIPT = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
+_SUBSCRIPT = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+_RAISABLE = re.compile(r"[-+−]?[0-9]+[-+−]?|[+−-]|n|i")
+
+
+def names(words: str) -> frozenset[str]:
+    """A set of names written as one string, for the long lists of tags and commands."""
+    return frozenset(words.split())
+
+
+def plain_lines(text: str) -> str:
+    """The text with "\\n" line ends and without control characters, lone surrogates and trailing spaces."""
+    text = text.replace("\r\r\n", "\n").replace(
+        "\r\n", "\n"
+    )  # the first is CRLF text converted once too often
+    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
+    return "\n".join(map(str.rstrip, text.split("\n")))
+
+
+def tidy(text: str) -> str:
+    """As `plain_lines`, with at most one blank line in a row and none at the ends."""
+    return _BLANK_LINES.sub("\n\n", plain_lines(text)).strip("\n")
+
+
+def xml_parser(encoding: str | None = None, recover: bool = False) -> etree.XMLParser:
+    """A parser that expands no entity and fetches nothing.
+
+    Without `huge_tree`, libxml2's own limits hold: depth 256, no amplification by entities in attributes.
+    """
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        remove_comments=True,
+        remove_pis=True,
+        recover=recover,
+        encoding=encoding,
+    )
+
+
+def parse_xml(data: bytes, encoding: str | None = None, recover: bool = False) -> etree._Element:
+    """The root of an XML document; raises etree.XMLSyntaxError if it is not well-formed."""
+    root = etree.fromstring(data, xml_parser(encoding, recover))
+    if root is None:
+        raise etree.XMLSyntaxError("no element found", 0, 1, 1)
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """The element's name without its namespace; "&" for an entity reference, "" for comments and the like."""
+    tag = element.tag
+    if isinstance(tag, str):
+        return tag.rpartition("}")[2].rpartition(":")[2]
+    return "&" if tag is etree.Entity else ""
+
+
+def entity_text(element: etree._Element) -> str:
+    """The character that an unexpanded reference such as `&alpha;` stands for in HTML, else nothing."""
+    text = html.unescape(element.text or "")
+    return "" if text.startswith("&") and len(text) > 1 else text
+
+
+def inline_text(element: etree._Element | None) -> str:
+    """All text inside an element on one line, with white space collapsed."""
+    if element is None:
+        return ""
+    parts: list[str] = []
+    _gather(element, parts)
+    return _SPACE.sub(" ", "".join(parts)).strip()
+
+
+def _gather(element: etree._Element, parts: list[str]) -> None:
+    name = local_name(element)
+    if name == "&":
+        parts.append(entity_text(element))
+        return
+    if not name:
+        return
+    if element.text:
+        parts.append(element.text)
+    for child in element:
+        _gather(child, parts)
+        if child.tail:
+            parts.append(child.tail)
+
+
+def superscript(text: str) -> str:
+    """Raised text in one line: numbers and signs as Unicode superscripts (10⁶), letters as they are (1st)."""
+    text = text.strip()
+    return text.translate(_SUPERSCRIPT) if _RAISABLE.fullmatch(text) else _marked("^", text)
+
+
+def subscript(text: str) -> str:
+    """Lowered text in one line: numbers and signs as Unicode subscripts (H₂O), letters after an underscore."""
+    text = text.strip()
+    if _RAISABLE.fullmatch(text) and text not in ("n", "i"):
+        return text.translate(_SUBSCRIPT)
+    return _marked("_", text)
+
+
+def _marked(sign: str, text: str) -> str:
+    if not text or (sign == "^" and text.isalpha()):
+        return text
+    return sign + text if text.isalnum() else f"{sign}({text})"
+
+
+class Paragraphs:
+    """Collects runs of inline text and closes them into paragraphs."""
+
+    def __init__(self) -> None:
+        self._done: list[str] = []
+        self._run: list[str] = []
+        self._prefix = ""
+        self._tight = False
+        self._depth = 0  # of lists
+        self._items = 0  # written since the outermost list began
+
+    def add(self, text: str | None) -> None:
+        """Inline text; its white space will be collapsed."""
+        if text:
+            self._run.append(text)
+
+    def line_break(self) -> None:
+        """A line end that stays, as in verse."""
+        self._run.append("\v")
+
+    def end(self, tight: bool = False) -> None:
+        """Closes the paragraph; `tight` puts the next one on the following line, as list items are."""
+        text = _SPACE.sub(" ", "".join(self._run)).strip(" \v")
+        self._run.clear()
+        if text:
+            self.block(self._prefix + _BREAK.sub("\n", text), tight)
+            self._prefix = ""
+
+    def block(self, text: str, tight: bool = False) -> None:
+        """A finished paragraph, with its lines as they are."""
+        if self._done and self._tight:
+            self._done[-1] += "\n" + text
+        else:
+            self._done.append(text)
+        self._tight = tight
+
+    def begin_list(self) -> None:
+        """A list begins; one inside an item of another follows that item's text at once."""
+        self.end()
+        self._tight = self._depth > 0
+        self._depth += 1
+        if self._depth == 1:
+            self._items = 0
+
+    def item(self, prefix: str) -> None:
+        """Begins a list item on a line of its own: the prefix goes before its first text."""
+        self.end()
+        self._tight = self._items > 0
+        self._items += 1
+        self._prefix = prefix
+
+    def end_list(self) -> None:
+        """The list ends: after the outermost, what follows is separated by a blank line again."""
+        self.end()
+        self._depth -= 1
+        if self._depth == 0:
+            self.loosen()
+
+    def loosen(self) -> None:
+        """What follows is separated by a blank line, whatever was written before."""
+        self.end()
+        self._tight = False
+        self._prefix = ""
+
+    def text(self) -> str:
+        """Everything so far, paragraphs separated by blank lines."""
+        self.end()
+        return tidy("\n\n".join(self._done))
