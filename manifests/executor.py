@@ -23,6 +23,7 @@ from pathlib import Path
 
 from loguru import logger as datatrove_log
 
+from gristmill.curation.documents import UnreadableFile
 from gristmill.manifests.store import Store, Unit
 
 # Here and not at the launch: a worker imports this module before datatrove says its first word in it.
@@ -39,6 +40,8 @@ class Failure:
 
     unit: Unit
     error: str
+    expected: bool = False
+    """The stage itself said what is wrong with the manifest or the data; else something broke."""
 
 
 def run_units(
@@ -72,7 +75,9 @@ def run_units(
             lines = [json.loads(line) for line in results.read_text().splitlines()]
             finished = {line["index"] for line in lines if line["event"] in ("done", "failed")}
             failures += [
-                Failure(units[line["index"]], line["error"]) for line in lines if line["event"] == "failed"
+                Failure(units[line["index"]], line["error"], line["expected"])
+                for line in lines
+                if line["event"] == "failed"
             ]
             for index in died:
                 failures.append(
@@ -155,21 +160,23 @@ def _build_all(
         start = time.perf_counter()
         try:
             record = store.record(unit) or store.build(unit, partial(work, unit))
-        except (
-            Exception
-        ) as error:  # one failed unit must not cost the others; the parent decides what follows
+        except Exception as error:
+            # One failed unit must not cost the others; the parent decides what follows.
             log.debug("%s", traceback.format_exc())
-            text = (
-                f"{type(error).__name__}: {error}"
-                if not isinstance(error, (ValueError, OSError))
-                else str(error)
-            )
-            line = {"event": "failed", "index": index, "error": text, "traceback": traceback.format_exc()}
+            failure = failed(unit, error)
+            line = {"event": "failed", "index": index, "error": failure.error, "expected": failure.expected}
         else:
             line = {"event": "done", "index": index, "counts": dict(record.counts)}
         _append(
             results, {**line, "pid": os.getpid(), "name": unit.name, "seconds": time.perf_counter() - start}
         )
+
+
+def failed(unit: Unit, error: Exception) -> Failure:
+    """The failure of a unit in words; what no stage foresaw is named with its type."""
+    if isinstance(error, (ValueError, UnreadableFile, OSError, FloatingPointError)):
+        return Failure(unit, str(error), expected=not isinstance(error, OSError))
+    return Failure(unit, f"{type(error).__name__}: {error}")
 
 
 def _append(results: Path, line: dict) -> None:

@@ -20,10 +20,11 @@ from gristmill.curation import shards
 from gristmill.manifests import counts as counting
 from gristmill.manifests import model_steps, view
 from gristmill.manifests.counts import RunStopped
-from gristmill.manifests.executor import Failure, run_units
+from gristmill.manifests.executor import Failure, failed, run_units
 from gristmill.manifests.inputs import Digests
 from gristmill.manifests.pipeline import Context, Pending, Planned, Step, pipeline, raw_groups, report_unit
 from gristmill.manifests.schema import Loaded, workers
+from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.store import Record, Store, Unit, atomic_write
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def run(
             view.write_lock(
                 place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked}
             )
-    except RunStopped as stopped:
+    except (RunStopped, ManifestError) as stopped:
         step = pipeline(loaded)[len(states)].name
         atomic_write(
             place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False)
@@ -168,8 +169,19 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
     progress.done(step.name, counting.total(state.records), sum(r.seconds for r in state.records))
 
 
+BLOCKS = {
+    "decontaminate": ("curate", "decontaminate"),
+    "tokenizer": ("tokenizer",),
+    "pack": ("mixture",),
+    "pretrain": ("pretrain",),
+}
+"""Where the manifest says what a step works by: the place of an error that the step itself explains."""
+
+
 def _lose(step: Step, failures: list[Failure], context: Context, progress: Progress) -> list[Unit]:
     """Failed units of `extract` are left out of the rest of the run; of any other step they stop it."""
+    if failures and step.name in BLOCKS and failures[0].expected:
+        raise context.loaded.error(BLOCKS[step.name], failures[0].error)
     if failures and step.name != "extract":
         shown = "\n  ".join(
             f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10]
@@ -240,7 +252,10 @@ def _train(unit: Unit, place: Place) -> list[Failure]:
     with _exclusive(folder.with_name(f"{folder.name}.lock")):
         if place.store.record(unit) is None:
             folder.mkdir(exist_ok=True)
-            model_steps.pretrain(unit, folder, place.run)
+            try:
+                model_steps.pretrain(unit, folder, place.run)
+            except (ValueError, FloatingPointError) as error:
+                return [failed(unit, error)]
     return []
 
 

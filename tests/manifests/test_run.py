@@ -286,7 +286,7 @@ def test_an_unreadable_file_stops_the_run_unless_the_manifest_allows_it(manifest
 
 def test_a_mixture_that_cannot_be_met_stops_the_run_with_a_remedy(manifest, tmp_path):
     manifest.write_text(manifest.read_text().replace("tokens: 6000", "tokens: 6_000_000"))
-    with pytest.raises(RunStopped, match=r"(news|letters)(.|\n)*(max_epochs|tokens)"):
+    with pytest.raises(ManifestError, match=r"small.yaml:16 mixture: (.|\n)*(news|letters)(.|\n)*max_epochs"):
         go(manifest, tmp_path)
 
 
