@@ -92,7 +92,7 @@ def check_failures(records: Iterable[Record], failed: int, run: Run) -> list[str
     files, lines = failed, []
     for record in records:
         files += record.counts["files"]
-        lines += [f"{f['file']}: {f['error']}" for f in record.counts["failures"]]
+        lines += [f"sources.{record.source}: {f['file']}: {f['error']}" for f in record.counts["failures"]]
     share = (len(lines) + failed) / max(files, 1)
     if share > run.max_failed:
         shown = "\n  ".join(lines[:10]) + (f"\n  ... and {len(lines) - 10} more" if len(lines) > 10 else "")

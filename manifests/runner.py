@@ -30,6 +30,8 @@ from gristmill.manifests.store import Record, Store, Unit, atomic_write
 log = logging.getLogger(__name__)
 
 STATE = "state.json"
+MAX_WARNINGS = 20
+"""Unreadable files that are named on the screen; all of them are in the records, the status and the report."""
 
 
 class Progress(Protocol):
@@ -205,8 +207,13 @@ def _check(state: StepState, context: Context, place: Place, progress: Progress,
     counting.check_conservation(name, state.records, before)
     if name == "extract":
         failed_files = sum(len(unit.inputs) for unit in lost)
-        for line in counting.check_failures(state.records, failed_files, run_params):
+        lines = counting.check_failures(state.records, failed_files, run_params)
+        for line in lines[:MAX_WARNINGS]:
             progress.warn(line)
+        if len(lines) > MAX_WARNINGS:
+            progress.warn(
+                f"{len(lines) - MAX_WARNINGS} more files cannot be read; `gristmill status --json` and the report name all"
+            )
     if name in ("extract", "filter", "decontaminate", "shards"):
         for source in context.groups:
             records = [r for r in state.records if r.source == source]

@@ -274,7 +274,7 @@ def test_an_unreadable_file_stops_the_run_unless_the_manifest_allows_it(manifest
     (manifest.parent / "news/bad.jsonl").write_bytes(b"")
     with pytest.raises(
         RunStopped,
-        match=r"1 of 4 files cannot be read \(25%, more than run.max_failed 5%\):\n  news/bad.jsonl: the file is empty",
+        match=r"1 of 4 files cannot be read \(25%, more than run.max_failed 5%\):\n  sources.news: news/bad.jsonl: the file is empty",
     ):
         go(manifest, tmp_path)
     loaded = schema.load(manifest)
