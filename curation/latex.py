@@ -1,8 +1,8 @@
 """LaTeX as readable text: words plain, maths in TeX between dollars, headings as paragraphs, captions kept.
 
 Dropped: preamble, bibliography, citations and references with the brackets round them, pictures, tabular material.
-An own tokenizer rather than pylatexenc's walker, which took about a second for a paper and overflows the stack on
-nested groups; its tables of symbols are used.
+An own tokenizer rather than pylatexenc's walker: eight times faster on a paper of 56 KB (0.024 s against 0.20 s), and
+nested groups cannot overflow the stack. pylatexenc's tables of symbols are used.
 """
 
 import re
