@@ -3,7 +3,8 @@
 
 MANIFEST ?= manifests/demo.yaml
 TORCH ?= 2.13.0
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 CACHE := .cache
 SAMPLE := $(CACHE)/sample
@@ -11,7 +12,7 @@ SAMPLE := $(CACHE)/sample
 .PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean
 
 $(BIN)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 13) else f"Gristmill needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}; give another by PYTHON=/path/to/python3.12")'
+	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	sed 's/^torch==.*/torch==$(TORCH)/' constraints.txt > .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel -c .venv/constraints.txt

@@ -1,7 +1,7 @@
 """The sample's web crawl: pages fetched over HTTP from loopback, kept as WARC.
 
-Python serves its own documentation as HTML (`python -m pydoc`), which is a website of some three hundred pages that
-every installation has. What a crawl meets besides pages (robots.txt, a redirect, a missing page, an image) comes from
+Python serves its own documentation as HTML (`python -m pydoc`), which is a website of more than four hundred pages
+that every installation has. What a crawl meets besides pages (robots.txt, a redirect, a missing page, an image) comes from
 a small server with the pages that were written for this project. Addresses in the archive are made-up hosts below
 .localhost, dates and record ids are fixed, so that the same installation gives the same bytes.
 """
@@ -135,6 +135,11 @@ def site_server(pages: Mapping[str, Answer]) -> Iterator[str]:
     """A web server on loopback with these pages by path; gives its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        server_version, sys_version = (
+            USER_AGENT,
+            "",
+        )  # not Python's, so that every version gives the same bytes
+
         def do_GET(self) -> None:
             answer = pages.get(self.path) or NOT_FOUND
             self.send_response(answer.status)
