@@ -135,10 +135,8 @@ def site_server(pages: Mapping[str, Answer]) -> Iterator[str]:
     """A web server on loopback with these pages by path; gives its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        server_version, sys_version = (
-            USER_AGENT,
-            "",
-        )  # not Python's, so that every version gives the same bytes
+        # Not Python's own, which names its version: every version gives the same bytes.
+        server_version, sys_version = USER_AGENT, ""
 
         def do_GET(self) -> None:
             answer = pages.get(self.path) or NOT_FOUND
