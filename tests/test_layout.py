@@ -22,12 +22,10 @@ def imported(path):
 
 
 def test_every_package_on_disk_is_listed_in_pyproject():
+    """Folders of data files too: setuptools takes them for packages."""
     listed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {
-        f"gristmill.{init.parent.relative_to(PROJECT)}".replace("/", ".")
-        for p in PACKAGES
-        for init in (PROJECT / p).rglob("__init__.py")
-    }
+    folders = {file.parent for p in PACKAGES for file in (PROJECT / p).rglob("*") if file.is_file()}
+    found = {f"gristmill.{f.relative_to(PROJECT)}".replace("/", ".") for f in folders if f.name != "__pycache__"}
     assert set(listed) == found
 
 
