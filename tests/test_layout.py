@@ -25,7 +25,9 @@ def test_every_package_on_disk_is_listed_in_pyproject():
     """Folders of data files too: setuptools takes them for packages."""
     listed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {file.parent for p in PACKAGES for file in (PROJECT / p).rglob("*") if file.is_file()}
-    found = {f"gristmill.{f.relative_to(PROJECT)}".replace("/", ".") for f in folders if f.name != "__pycache__"}
+    found = {
+        f"gristmill.{f.relative_to(PROJECT)}".replace("/", ".") for f in folders if f.name != "__pycache__"
+    }
     assert set(listed) == found
 
 
