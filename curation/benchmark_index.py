@@ -40,7 +40,9 @@ def _ranges(categories: tuple[str, ...]) -> str:
 
 
 _MARKS = _ranges(("Mn", "Mc", "Me"))
-_SOLO = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SOLO = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 """Thai, Lao, Burmese, Khmer, Kana and Han are written without spaces: each letter counts as a word."""
 
 WORD = re.compile(rf"(?![\W_])[{_SOLO}][{_MARKS}]*|[^\W_{_SOLO}]+(?:[{_MARKS}]+[^\W_{_SOLO}]*)*")
@@ -127,9 +129,7 @@ def _is_rich(tokens: np.ndarray, start: np.ndarray, width: int, rich: np.ndarray
     return result
 
 
-def _is_common(
-    fields: pa.Table, tokens: np.ndarray, ends: np.ndarray, start: np.ndarray, width: int
-) -> np.ndarray:
+def _is_common(fields: pa.Table, tokens: np.ndarray, ends: np.ndarray, start: np.ndarray, width: int) -> np.ndarray:
     """Whether each window's words stand in so many items of its benchmark that they belong to its prompts."""
     field = np.searchsorted(ends, start)
     benchmark = fields["benchmark"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -137,9 +137,7 @@ def _is_common(
     num_items = np.zeros(benchmark.max(initial=-1) + 1)
     np.maximum.at(num_items, benchmark, item + 1)
     key = hashes(codes(tokens), width)[start]
-    places = pa.table(
-        {"benchmark": benchmark[field], "key": key, "item": item[field], "place": np.arange(len(start))}
-    )
+    places = pa.table({"benchmark": benchmark[field], "key": key, "item": item[field], "place": np.arange(len(start))})
     counts = places.group_by(["benchmark", "key"]).aggregate([("item", "count_distinct"), ("place", "list")])
     common = counts["item_count_distinct"].to_numpy() > np.maximum(
         COMMON_ITEMS, COMMON_SHARE * num_items[counts["benchmark"].to_numpy()]
@@ -189,9 +187,7 @@ def hashes(codes: np.ndarray, width: int) -> np.ndarray:
 def to_bytes(index: Index) -> bytes:
     """The index as an Arrow IPC file of its fields; the same bytes for the same benchmarks."""
     sink = io.BytesIO()
-    with pa.ipc.new_file(
-        sink, index.fields.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-    ) as writer:
+    with pa.ipc.new_file(sink, index.fields.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(index.fields)
     return sink.getvalue()
 

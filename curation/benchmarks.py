@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 class Item:
     """One question, problem or passage of a benchmark."""
 
-    benchmark: (
-        str  # the file as it was named, and the member if it is an archive: "mmlu.tar.gz#test/anatomy.csv"
-    )
+    benchmark: str  # the file as it was named, and the member if it is an archive: "mmlu.tar.gz#test/anatomy.csv"
     number: int  # line, row or element, from 0; the header of a CSV file is its row 0
     texts: tuple[str, ...]  # every string in it, in order
 
@@ -47,18 +45,14 @@ def read_items(stream: BinaryIO, name: str) -> Iterator[Item]:
             logger.info("%s: %s is no benchmark file (%s), passed over", name, member, ", ".join(TEXTS))
             continue
         if content is None:
-            raise UnreadableFile(
-                f"its member {member} ({size:,} bytes) is damaged, encrypted or too large; unpack it"
-            )
+            raise UnreadableFile(f"its member {member} ({size:,} bytes) is damaged, encrypted or too large; unpack it")
         known += 1
         try:
             yield from _items(decompressed(io.BytesIO(content)), member, locator(name, member))
         except UnreadableFile as error:
             raise UnreadableFile(f"its member {member}: {error}") from error
     if not known:
-        raise UnreadableFile(
-            f"the archive holds no {', '.join(TEXTS)} file; unpack it and name the files themselves"
-        )
+        raise UnreadableFile(f"the archive holds no {', '.join(TEXTS)} file; unpack it and name the files themselves")
 
 
 def _items(stream: BinaryIO, name: str, benchmark: str) -> Iterator[Item]:
@@ -70,9 +64,7 @@ def _records(stream: BinaryIO, name: str) -> Iterator[object]:
     """The records of one file: what a line, row or element holds."""
     content = stream.read(MAX_MEMBER_BYTES + 1)
     if len(content) > MAX_MEMBER_BYTES:
-        raise UnreadableFile(
-            f"it is larger than {MAX_MEMBER_BYTES:,} bytes, more than any benchmark; split it"
-        )
+        raise UnreadableFile(f"it is larger than {MAX_MEMBER_BYTES:,} bytes, more than any benchmark; split it")
     if content.startswith(b"PAR1"):
         return _parquet(content)
     if content.startswith(b"version https://git-lfs"):

@@ -70,11 +70,7 @@ def _detected(stream: BinaryIO, name: str) -> str:
     looks_like = next((words for magic, words in _FOREIGN.items() if head.startswith(magic)), None)
     if looks_like is None and head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
         looks_like = "a Kindle book"
-    if (
-        looks_like is None
-        and b"\0" in head
-        and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    ):
+    if looks_like is None and b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         looks_like = "binary data"
     if looks_like:
         raise UnreadableFile(

@@ -115,9 +115,7 @@ def _skeleton_table(dtype: str) -> np.ndarray:
     table[_ZERO_WIDTH_SPACE] = BLANK
     kinds = _flag_table()
     table[((kinds & (LETTER | NUMBER)) != 0) & ((kinds & SOLO) == 0)] = WORD
-    table[(kinds & EXTEND) != 0] = (
-        BLANK  # with nothing to follow; otherwise it takes the class of what it follows
-    )
+    table[(kinds & EXTEND) != 0] = BLANK  # with nothing to follow; otherwise it takes the class of what it follows
     return table
 
 

@@ -264,9 +264,7 @@ def _extension(path: str) -> str:
 @cache
 def _table() -> dict:
     """`data/programming_languages.json` turned round: names, extensions and interpreters to languages."""
-    data = json.loads(
-        files("gristmill.curation").joinpath("data/programming_languages.json").read_text("utf-8")
-    )
+    data = json.loads(files("gristmill.curation").joinpath("data/programming_languages.json").read_text("utf-8"))
     table: dict = {"names": {}, "extensions": {}, "interpreters": {}, "types": {}}
     for name, language in data["languages"].items():
         table["types"][name] = language["type"]

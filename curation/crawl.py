@@ -68,9 +68,7 @@ FAMILIES = {
 BINARY = frozenset({"image", "video", "audio", "font", "pdf", "archive"})
 """Families that content is known by from its first bytes, and that no page can be, whatever its header says."""
 
-TOP_TYPES = frozenset(
-    {"image", "video", "audio", "font", "text", "application", "message", "multipart", "model"}
-)
+TOP_TYPES = frozenset({"image", "video", "audio", "font", "text", "application", "message", "multipart", "model"})
 
 WARC_TYPES = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation", "resource", "filedesc"})
 
@@ -108,9 +106,7 @@ def _record(record: ArchiveRecord) -> Record:
         return _page(record, record.block, declared, record.headers.get("content-type"), {})
     if record.type == "conversion":
         if declared in HTML_TYPES or declared == "text/plain" or declared in VAGUE_TYPES:
-            return _page(
-                record, record.block, declared or "text/plain", record.headers.get("content-type"), {}
-            )
+            return _page(record, record.block, declared or "text/plain", record.headers.get("content-type"), {})
         return NotDocument(_family(declared))
     if record.damage and not record.type:
         return Unextracted(record.offset, record.damage, float(record.size))

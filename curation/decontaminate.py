@@ -54,9 +54,7 @@ class DecontaminateParams:
                 f"ngram_words is {self.ngram_words}, but must be {SHORT_WORDS} to 100; set 13, as GPT-3 did"
             )
         if not 0 <= self.max_overlap <= 1:
-            raise ValueError(
-                f"max_overlap is {self.max_overlap}, but it is a share of words, 0 to 1; set 0.5"
-            )
+            raise ValueError(f"max_overlap is {self.max_overlap}, but it is a share of words, 0 to 1; set 0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,7 @@ def build_index(files: Iterable[tuple[str, BinaryIO]], ngram_words: int = 13) ->
         except UnreadableFile as error:
             raise UnreadableFile(f"benchmark {name}: {error}") from error
         if not found:
-            raise UnreadableFile(
-                f"benchmark {name}: no text of {SHORT_WORDS} words or more; is it the right file?"
-            )
+            raise UnreadableFile(f"benchmark {name}: no text of {SHORT_WORDS} words or more; is it the right file?")
         rows += found
     columns = {name: [row[place] for row in rows] for place, name in enumerate(FIELDS.names)}
     return index_of(pa.table(columns, FIELDS).replace_schema_metadata({"ngram_words": str(ngram_words)}))
@@ -149,15 +145,12 @@ def _find_batch(texts: list[str], numbers: list[np.ndarray], index: Index) -> li
     """Searches many texts at once, and looks closely at those few in which something was found."""
     lengths = np.array([*map(len, numbers)], np.int64)
     ends = np.cumsum(lengths + 1)
-    joined = np.zeros(
-        int(lengths.sum()) + len(lengths), np.int32
-    )  # a 0 behind each text: no window spans two
+    joined = np.zeros(int(lengths.sum()) + len(lengths), np.int32)  # a 0 behind each text: no window spans two
     for end, some in zip(ends.tolist(), numbers, strict=True):
         joined[end - 1 - len(some) : end - 1] = some
     suspects = set(np.searchsorted(ends, _matches(joined, index)[0], "right").tolist())
     return [
-        _closely(text, index) if row in suspects else Hit(int(lengths[row]), 0, ())
-        for row, text in enumerate(texts)
+        _closely(text, index) if row in suspects else Hit(int(lengths[row]), 0, ()) for row, text in enumerate(texts)
     ]
 
 

@@ -27,9 +27,7 @@ TEXT_SCHEMA = pa.schema(
         pa.field("text", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # the source's name in the manifest
         pa.field("kind", pa.string(), nullable=False),  # one of KINDS
-        pa.field(
-            "locator", pa.string(), nullable=False
-        ),  # path as the manifest writes it, "#", place in the file
+        pa.field("locator", pa.string(), nullable=False),  # path as the manifest writes it, "#", place in the file
         pa.field("url", pa.string()),  # the record's own
         pa.field("title", pa.string()),
         pa.field("created", pa.string()),  # ISO 8601, as exact as the source knows it
@@ -63,9 +61,7 @@ class UnreadableFile(Exception):
 class Extracted:
     """A document with its text, as a reader gives it."""
 
-    record: (
-        str  # place in the file (byte offset, member name, row number or id); "" if the file is the document
-    )
+    record: str  # place in the file (byte offset, member name, row number or id); "" if the file is the document
     text: str  # no NUL, no lone surrogates; lines end in "\n"
     url: str | None = None
     title: str | None = None
@@ -100,9 +96,7 @@ class ReadOptions:
     """What a manifest tells a reader about its files."""
 
     format: str | None = None  # overrides detection by name and content
-    columns: Mapping[str, str] = field(
-        default_factory=dict
-    )  # our field -> the file's column, for tabular formats
+    columns: Mapping[str, str] = field(default_factory=dict)  # our field -> the file's column, for tabular formats
     start: int = 0  # first byte of this unit's range, for formats that can be entered in the middle
     end: int | None = None  # byte after the range; None: to the end of the file
 

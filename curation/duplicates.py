@@ -49,9 +49,7 @@ class DuplicateParams:
                 f"bands ({self.bands}) and rows_per_band ({self.rows_per_band}) must be at least 1; set 20 and 6"
             )
         if not 0 < self.min_similarity <= 1:
-            raise ValueError(
-                f"min_similarity is {self.min_similarity}, but it must be above 0 and at most 1; set 0.8"
-            )
+            raise ValueError(f"min_similarity is {self.min_similarity}, but it must be above 0 and at most 1; set 0.8")
 
 
 def check(params: DuplicateParams, num_perm: int) -> None:
@@ -164,9 +162,7 @@ def _near(
     documents, member = np.unique(member, return_inverse=True)
     rows = rows[documents]
     buckets = Buckets(member, offsets)
-    verifier = Verifier(
-        signatures[rows], groups[rows], params.min_similarity, lambda some: shingles_of(rows[some])
-    )
+    verifier = Verifier(signatures[rows], groups[rows], params.min_similarity, lambda some: shingles_of(rows[some]))
     verifier.expect(*buckets.neighbours())
     for begin in range(0, len(rows), BLOCK):
         block = np.arange(begin, min(begin + BLOCK, len(rows)))
@@ -193,9 +189,7 @@ class Verifier:
     `nearest[d]` is d itself, or the kept document in whose favour d was removed; `scores[d]` their similarity.
     """
 
-    def __init__(
-        self, signatures: np.ndarray, groups: np.ndarray, min_similarity: float, shingles_of: Shingles
-    ):
+    def __init__(self, signatures: np.ndarray, groups: np.ndarray, min_similarity: float, shingles_of: Shingles):
         self.nearest = np.arange(len(groups))
         self.scores = np.full(len(groups), np.nan)
         self._groups = groups
@@ -253,9 +247,7 @@ class ShingleStore:
         self._fetch = shingles_of
         self._sets: dict[int, np.ndarray] = {}  # in order of arrival
         self._held = 0  # shingles in all of them
-        self._mean = (
-            SHINGLES_HELD / 1_024
-        )  # shingles of a document, as long as none is known: fetches 256 ahead
+        self._mean = SHINGLES_HELD / 1_024  # shingles of a document, as long as none is known: fetches 256 ahead
         self._fresh = np.ones(num_documents, bool)  # not fetched yet
         self._expected = np.zeros(num_documents, bool)
         self._surprises = 0

@@ -15,9 +15,7 @@ EDIT_TYPE = pa.list_(
             pa.field("start", pa.int32(), nullable=False),  # first code point
             pa.field("end", pa.int32(), nullable=False),  # code point after the last
             pa.field("replacement", pa.string(), nullable=False),  # "" for a cut
-            pa.field(
-                "rule", pa.string(), nullable=False
-            ),  # who asked for it: c4.line, decontaminate, pii.email ...
+            pa.field("rule", pa.string(), nullable=False),  # who asked for it: c4.line, decontaminate, pii.email ...
         ]
     )
 )

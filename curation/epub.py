@@ -44,9 +44,7 @@ def read_epub(stream: BinaryIO, max_bytes: int) -> Epub:
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
-        raise UnreadableFile(
-            f"not a readable EPUB: the zip archive is damaged ({error}); fetch it again"
-        ) from error
+        raise UnreadableFile(f"not a readable EPUB: the zip archive is damaged ({error}); fetch it again") from error
     if len(archive.infolist()) > MAX_MEMBERS:
         raise UnreadableFile(f"more than {MAX_MEMBERS:,} members in one EPUB; is it one?")
     names = {info.filename: info for info in archive.infolist()}
@@ -104,9 +102,7 @@ def _elements(root: etree._Element | None, name: str) -> Iterator[etree._Element
         yield from (element for element in root.iter() if local_name(element) == name)
 
 
-def _package(
-    archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]
-) -> tuple[str, etree._Element | None]:
+def _package(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> tuple[str, etree._Element | None]:
     container = _xml(archive, names, "META-INF/container.xml")
     named = [unquote(element.get("full-path") or "") for element in _elements(container, "rootfile")]
     for name in [*named, *sorted(name for name in names if name.lower().endswith(".opf"))]:
@@ -130,9 +126,7 @@ def _pages(package_name: str, package: etree._Element | None, names: dict[str, z
     for reference in _elements(package, "reference"):
         if reference.get("type") in ("toc", "cover"):
             skipped.add(_resolved(folder, reference.get("href") or ""))
-    spine = [
-        items[idref] for ref in _elements(package, "itemref") if (idref := ref.get("idref") or "") in items
-    ]
+    spine = [items[idref] for ref in _elements(package, "itemref") if (idref := ref.get("idref") or "") in items]
     order = spine or list(items.values())
     if not any(page in names for page in order):
         order = sorted(

@@ -150,9 +150,7 @@ def _records(
     seen: Counter[str] = Counter()
     try:
         with opened(piece.path) as stream:
-            for record in reader(kind).read(
-                stream, piece.written, replace(options, start=piece.start, end=piece.end)
-            ):
+            for record in reader(kind).read(stream, piece.written, replace(options, start=piece.start, end=piece.end)):
                 counts.records += 1
                 if isinstance(record, NotDocument):
                     counts.not_documents[record.reason] += 1

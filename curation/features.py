@@ -63,14 +63,8 @@ _SHARES = (
     ("dup_para_frac", "paragraphs seen before, per paragraph (Gopher)"),
     ("dup_line_char_frac", "characters in lines seen before, per character (Gopher)"),
     ("dup_para_char_frac", "characters in paragraphs seen before, per character (Gopher)"),
-    *(
-        (f"top_{n}_gram_char_frac", f"characters in the most frequent word {n}-gram (Gopher)")
-        for n in TOP_NGRAMS
-    ),
-    *(
-        (f"dup_{n}_gram_char_frac", f"characters in repeated word {n}-grams (Gopher)")
-        for n in DUPLICATE_NGRAMS
-    ),
+    *((f"top_{n}_gram_char_frac", f"characters in the most frequent word {n}-gram (Gopher)") for n in TOP_NGRAMS),
+    *((f"dup_{n}_gram_char_frac", f"characters in repeated word {n}-grams (Gopher)") for n in DUPLICATE_NGRAMS),
 )
 _AFTER = (
     ("num_chars", pa.int64()),
@@ -125,9 +119,7 @@ class Measured:
 class _Group:
     """Some whole documents as one stream of characters, each followed by a newline of ours."""
 
-    starts: (
-        np.ndarray
-    )  # int64, documents + 1: where each starts in the stream, in code points, and the stream's end
+    starts: np.ndarray  # int64, documents + 1: where each starts in the stream, in code points, and the stream's end
     tokens: Tokens
     lines: Lines
     marks: LineMarks
@@ -144,9 +136,7 @@ GROUP_BYTES = 1 << 19
 def measure(texts: pa.Array) -> Measured:
     """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls)."""
     if texts.null_count:
-        raise ValueError(
-            f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''"
-        )
+        raise ValueError(f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''")
     parts = [_measure_group(stream, num_chars) for stream, num_chars in _groups(texts)]
     if not parts:
         parts = [_measure_group(b"\n", np.zeros(1, dtype=np.int64))]
@@ -218,9 +208,7 @@ def _scan(stream: bytes, num_chars: np.ndarray) -> _Group:
         citations.append(words.shifted(block_citations, base))
         marks.append(block_marks)
         base += len(codes)
-    return _Group(
-        starts, *(words.joined(part) for part in (tokens, lines, marks, citations)), *classes.values()
-    )
+    return _Group(starts, *(words.joined(part) for part in (tokens, lines, marks, citations)), *classes.values())
 
 
 def _token_features(group: _Group, num_chars: np.ndarray, of_tokens: np.ndarray) -> dict[str, np.ndarray]:

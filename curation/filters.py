@@ -197,9 +197,7 @@ PRESETS: Mapping[str, Ruleset] = {
     ),
     # Formulas and references lower the share of words; little else can go wrong in an edited paper.
     "papers": Ruleset(
-        _only(
-            _GOPHER, "papers", dup_line_char_frac=0.30, dup_10_gram=0.20, min_words=100, min_alpha_words=0.4
-        )
+        _only(_GOPHER, "papers", dup_line_char_frac=0.30, dup_10_gram=0.20, min_words=100, min_alpha_words=0.4)
     ),
     # Short by nature, quotes repeat, code and links are welcome; one word answers, spam and ASCII art are not.
     "forum": Ruleset(
@@ -208,9 +206,7 @@ PRESETS: Mapping[str, Ruleset] = {
     ),
     # Edited, often lists, so bullets and short lines stay; stubs below Dolma's 25 words teach little.
     "wikipedia": Ruleset(
-        _only(
-            _GOPHER, "wikipedia", dup_line_char_frac=0.30, dup_10_gram=0.30, min_words=25, min_alpha_words=0.3
-        )
+        _only(_GOPHER, "wikipedia", dup_line_char_frac=0.30, dup_10_gram=0.30, min_words=25, min_alpha_words=0.3)
     ),
     # Somebody else's clean data: only what no curator meant to keep.
     "text": Ruleset(_only(_GOPHER, "text", dup_line_char_frac=0.50, dup_10_gram=0.50, min_words=1)),
@@ -301,9 +297,7 @@ def _own_rule(entry: Mapping) -> Rule:
     missing = [key for key in ("feature", "op", "threshold") if key not in entry]
     if missing:
         raise ValueError(f"filters: rule on {entry['feature']} lacks {' and '.join(missing)}")
-    return Rule(
-        "custom", entry.get("name", entry["feature"]), entry["feature"], entry["op"], entry["threshold"]
-    )
+    return Rule("custom", entry.get("name", entry["feature"]), entry["feature"], entry["op"], entry["threshold"])
 
 
 def _unknown(what: str, name: object, known: Iterable[str], those: str) -> str:

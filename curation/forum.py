@@ -152,9 +152,7 @@ def _inside(member: str, record: Record) -> Record:
     place = f"{member}#{record.record}" if record.record else member
     if isinstance(record, Unextracted):
         return Unextracted(place, record.rule, record.value, record.url, record.title)
-    return Extracted(
-        place, record.text, record.url, record.title, record.created, record.licence, record.meta
-    )
+    return Extracted(place, record.text, record.url, record.title, record.created, record.licence, record.meta)
 
 
 # --- Hacker News: https://github.com/HackerNews/API ---
@@ -208,13 +206,9 @@ def _comments(root: int, items: dict[int, dict], children: dict[int, list[int]])
         if identity != root:
             order.append(identity)
         kids = items[identity].get("kids")
-        ranks = (
-            {kid: rank for rank, kid in enumerate(kids) if type(kid) is int} if isinstance(kids, list) else {}
-        )
+        ranks = {kid: rank for rank, kid in enumerate(kids) if type(kid) is int} if isinstance(kids, list) else {}
         below = [
-            child
-            for child in children.get(identity, [])
-            if child not in seen and items[child].get("type") == "comment"
+            child for child in children.get(identity, []) if child not in seen and items[child].get("type") == "comment"
         ]
         seen.update(below)
         pending += sorted(below, key=lambda child: (ranks.get(child, len(ranks)), child), reverse=True)

@@ -13,13 +13,9 @@ _START = re.compile(
     r"^[ \t]*\*[ *]*START OF (?:THE |THIS )?PROJECT GUTENBERG(?:[^\n*]*(?:\n[^\n*]+){0,4}\*{3}[^\n]*|[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_END = re.compile(
-    r"^[ \t]*\*[ *]*END OF (?:THE |THIS )?PROJECT GUTENBERG[^\n]*", re.IGNORECASE | re.MULTILINE
-)
+_END = re.compile(r"^[ \t]*\*[ *]*END OF (?:THE |THIS )?PROJECT GUTENBERG[^\n]*", re.IGNORECASE | re.MULTILINE)
 _SMALL_PRINT_END = re.compile(r"^[ \t]*\*[ *]*END[ *]*THE SMALL PRINT[^\n]*", re.IGNORECASE | re.MULTILINE)
-_SMALL_PRINT_START = re.compile(
-    r"^[ \t]*\*[ *]*START[ *]*THE SMALL PRINT[^\n]*", re.IGNORECASE | re.MULTILINE
-)
+_SMALL_PRINT_START = re.compile(r"^[ \t]*\*[ *]*START[ *]*THE SMALL PRINT[^\n]*", re.IGNORECASE | re.MULTILINE)
 _WRITTEN_END = re.compile(
     r"^[ \t*]*(?:End of (?:the |this )?Project Gutenberg|Ende (?:dieses|des) Projek?ct? Gutenberg"
     r"|Fin (?:de|du|d'un) (?:Projet|Project) Gutenberg|Fine? del? Proge(?:tto|ct) Gutenberg"
@@ -88,9 +84,7 @@ class Book:
 
     body: str
     header: str
-    fields: dict[str, str] = field(
-        default_factory=dict
-    )  # `Title`, `Author`, `Language`, ... as the header spells them
+    fields: dict[str, str] = field(default_factory=dict)  # `Title`, `Author`, `Language`, ... as the header spells them
 
 
 def is_gutenberg(text: str) -> bool:
@@ -141,9 +135,7 @@ def _bare_header(text: str) -> int:
         if gap is None:
             break
         block = text[position : gap.start()]
-        if not (
-            not block.strip() or _GUTENBERG.search(block) or re.search(r"\be-?texts?\b", block, re.IGNORECASE)
-        ):
+        if not (not block.strip() or _GUTENBERG.search(block) or re.search(r"\be-?texts?\b", block, re.IGNORECASE)):
             break
         position = gap.end()
     return position
@@ -173,9 +165,7 @@ def without_notes(body: str) -> str:
     i = 0
     while i < len(blocks):
         block = blocks[i]
-        if _NOTES.match(block) or (
-            _FRENCH_NOTE.match(block) and _TYPOGRAPHY.search(" ".join(blocks[i : i + 2]))
-        ):
+        if _NOTES.match(block) or (_FRENCH_NOTE.match(block) and _TYPOGRAPHY.search(" ".join(blocks[i : i + 2]))):
             following = _note_end(blocks, gaps, i, tail)
             if following:
                 i = following

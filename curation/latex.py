@@ -43,9 +43,7 @@ _CAPTION = re.compile(r"\\(?:sub)?caption(?:of\s*\{[^{}]{0,40}\}|box|\*)?\s*(?=[
 _NESTED_FLOAT = 40
 
 _NATBIB_LABEL = re.compile(r"\s*\{?([^()]{1,300}?)\s*\(((?:\d{4}|[^()]{1,12})[^()]{0,30})\)")
-_ACCENTED = re.compile(
-    r"\s*(?:\{\s*(?:\\([ij])(?![A-Za-z])|([^\W\d_]?))\s*\}|\\([ij])(?![A-Za-z])|([^\W\d_]))"
-)
+_ACCENTED = re.compile(r"\s*(?:\{\s*(?:\\([ij])(?![A-Za-z])|([^\W\d_]?))\s*\}|\\([ij])(?![A-Za-z])|([^\W\d_]))")
 _EMPTY_BRACKETS = re.compile(r"(?:\s++|^)[(\[]\s*+(?:(?:e\.g\.|i\.e\.|see|cf\.?|and|also|[,;–-])\s*+)*+[)\]]")
 _DANGLING = re.compile(r"(?<=[(\[])\s*[,;]\s*|\s*[,;]\s*(?=[)\]])")
 _BEFORE_SIGN = re.compile(r"[ \t\u00a0]+(?=[,;.:!?)\]]{1,4}(?:\s|$))")
@@ -114,9 +112,7 @@ class _Converter:
         if begin >= 0:
             preamble = re.compile(r"\\begin\s*\{abstract\}").search(text, 0, begin)
             if preamble:
-                abstract = self._convert(
-                    preamble.end(), self._environment_end("abstract", preamble.end(), begin), 0
-                )
+                abstract = self._convert(preamble.end(), self._environment_end("abstract", preamble.end(), begin), 0)
             elif re.compile(r"\\abstract\s*\{").search(text, 0, begin):
                 abstract = self._command_argument("abstract", 0, begin)
         parts = [title, f"Abstract\n\n{abstract}" if abstract else "", self._convert(start, end, 0)]
@@ -124,9 +120,7 @@ class _Converter:
 
     def _command_argument(self, name: str, start: int, end: int) -> str:
         """The converted argument of the first \\name{...} in a range."""
-        for match in re.compile(rf"\\{name}\*?\s*(?:\[[^\[\]]{{0,300}}\])?\s*\{{").finditer(
-            self._text, start, end
-        ):
+        for match in re.compile(rf"\\{name}\*?\s*(?:\[[^\[\]]{{0,300}}\])?\s*\{{").finditer(self._text, start, end):
             close = self._closing.get(match.end() - 1)
             if close is not None:
                 return self._convert(match.end(), close, 1)
@@ -220,9 +214,7 @@ class _Converter:
             out.append(unicodedata.normalize("NFC", letter + tables.ACCENTS[accent]))
         return match.end()
 
-    def _command(
-        self, name: str, position: int, end: int, out: list[str], done: list[str], depth: int
-    ) -> int:
+    def _command(self, name: str, position: int, end: int, out: list[str], done: list[str], depth: int) -> int:
         if name == "begin":
             return self._begin(position, end, out, done, depth)
         if name == "end":
@@ -259,9 +251,7 @@ class _Converter:
 
     def _plain_command(self, name: str, position: int, end: int, out: list[str]) -> int:
         """A symbol, a font change, or something unknown, whose argument is printed as it is."""
-        if name.lower().startswith(("cite", "textcite", "parencite")) or name.endswith(
-            ("cite", "citep", "citet")
-        ):
+        if name.lower().startswith(("cite", "textcite", "parencite")) or name.endswith(("cite", "citep", "citet")):
             return self._skip(position, end, 1)
         symbol = _symbol(name)
         if symbol is not None and not self._text.startswith("{", position):

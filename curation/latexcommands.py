@@ -71,9 +71,7 @@ DROPPED = {
 NAMED_CITATIONS = names("citet Citet citeauthor textcite Textcite newcite citealt shortcite citeasnoun")
 """Citations that are part of the sentence."""
 
-LENGTH_COMMANDS = names(
-    "vskip hskip kern parskip parindent baselineskip textwidth textheight oddsidemargin topmargin"
-)
+LENGTH_COMMANDS = names("vskip hskip kern parskip parindent baselineskip textwidth textheight oddsidemargin topmargin")
 """Commands followed by a length without braces."""
 
 LATER_ARGUMENT = {

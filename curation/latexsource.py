@@ -77,9 +77,7 @@ def assemble(files: Mapping[str, str]) -> Source | None:
     text = _IGNORED_BRANCH.sub("", text)
     text, macros, theorems = _definitions(text)
     citations = {
-        match[2].strip(): match[1]
-        for part in (text, *bibliographies.values())
-        for match in _BIBITEM.finditer(part)
+        match[2].strip(): match[1] for part in (text, *bibliographies.values()) for match in _BIBITEM.finditer(part)
     }
     text = "".join(_expanded(text, macros, 0, [MAX_MACRO_CHARS]))
     return Source(text, main, frozenset(used), theorems, citations)
@@ -122,19 +120,13 @@ def _main_file(files: Mapping[str, str]) -> str | None:
         marks += "{thebibliography}" in text or "\\printbibliography" in text
         stem = posixpath.basename(name).rsplit(".", 1)[0].lower()
         marks += stem in ("main", "ms", "paper", "article", "manuscript", "root", "arxiv")
-        marks -= 3 * any(
-            word in stem for word in ("letter", "rebuttal", "response", "reply", "template", "cover")
-        )
+        marks -= 3 * any(word in stem for word in ("letter", "rebuttal", "response", "reply", "template", "cover"))
         marks -= "\\documentclass" in text and "{standalone}" in text[: text.find("\\documentclass") + 200]
         return marks, len(text), name
 
-    candidates = [
-        name for name, text in files.items() if _DOCUMENT_CLASS.search(without_comments(text[:200_000]))
-    ]
+    candidates = [name for name, text in files.items() if _DOCUMENT_CLASS.search(without_comments(text[:200_000]))]
     candidates = candidates or [
-        name
-        for name, text in files.items()
-        if "\\begin{document}" in text or "\\bye" in text or "\\end" in text
+        name for name, text in files.items() if "\\begin{document}" in text or "\\bye" in text or "\\end" in text
     ]
     return max(candidates, key=score, default=None)
 
@@ -241,9 +233,7 @@ def _expanded(text: str, macros: Mapping[str, Macro], depth: int, budget: list[i
             continue
         parts.append(text[position : match.start()])
         body = _PARAMETER.sub(
-            lambda m, arguments=arguments: (
-                arguments[int(m[1]) - 1] if 0 < int(m[1]) <= len(arguments) else ""
-            ),
+            lambda m, arguments=arguments: arguments[int(m[1]) - 1] if 0 < int(m[1]) <= len(arguments) else "",
             macro.body,
         )
         budget[0] -= len(body) + 8
@@ -255,9 +245,7 @@ def _expanded(text: str, macros: Mapping[str, Macro], depth: int, budget: list[i
     return parts
 
 
-def _arguments(
-    text: str, position: int, macro: Macro, closing: Mapping[int, int]
-) -> tuple[list[str] | None, int]:
+def _arguments(text: str, position: int, macro: Macro, closing: Mapping[int, int]) -> tuple[list[str] | None, int]:
     """The macro's arguments after its name, and where they end; None if they are not all there."""
     arguments: list[str] = []
     if not macro.parameters:

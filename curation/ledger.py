@@ -18,9 +18,7 @@ VERDICT_FIELDS = [
     pa.field("url", pa.string()),
     pa.field("title", pa.string()),
     pa.field("status", pa.string(), nullable=False),  # kept | dropped
-    pa.field(
-        "stage", pa.string()
-    ),  # the step that dropped it: extract, filter, dedup, decontaminate or shards
+    pa.field("stage", pa.string()),  # the step that dropped it: extract, filter, dedup, decontaminate or shards
     pa.field("rule", pa.string()),  # the rule that dropped it
     pa.field("value", pa.float64()),  # what the rule saw
     pa.field("threshold", pa.float64()),  # what the rule asks for
@@ -47,9 +45,7 @@ def write_ledger(path: Path, table: pa.Table) -> None:
 
 def read_ledger(folder: Path, columns: list[str] | None = None, filters=None) -> pa.Table:
     """All ledger files under a folder (`runs/<manifest>/ledger` or one source's) as one table, in order of path."""
-    tables = [
-        pq.read_table(path, columns=columns, filters=filters) for path in sorted(folder.rglob("*.parquet"))
-    ]
+    tables = [pq.read_table(path, columns=columns, filters=filters) for path in sorted(folder.rglob("*.parquet"))]
     return pa.concat_tables(tables) if tables else pa.table({})
 
 

@@ -67,11 +67,7 @@ def recognised(text: str) -> list[str]:
     if _REDISTRIBUTION in words and "Apache-2.0" not in found:
         if "all advertising materials mentioning" in words:
             found.append("BSD-4-Clause")
-        elif (
-            "neither the name" in words
-            or "may not be used to endorse" in words
-            or "may be used to endorse" in words
-        ):
+        elif "neither the name" in words or "may not be used to endorse" in words or "may be used to endorse" in words:
             found.append("BSD-3-Clause")
         else:
             found.append("BSD-2-Clause")
@@ -90,9 +86,7 @@ def combined(by_file: dict[str, list[str]]) -> str | None:
     """
     names = sorted({name for found in by_file.values() for name in found})
     if "LGPL-3.0" in names and "GPL-3.0" in names:
-        names.remove(
-            "GPL-3.0"
-        )  # the LGPL 3 is a set of permissions on top of the GPL, whose text comes with it
+        names.remove("GPL-3.0")  # the LGPL 3 is a set of permissions on top of the GPL, whose text comes with it
     if not names:
         return None
     recognised_files = [name for name, found in by_file.items() if found]

@@ -147,9 +147,7 @@ def cuts(
     return per_document, Spans(begin - owner, end - owner)
 
 
-def _removed_with_blanks(
-    lines: Lines, kept: np.ndarray, offsets: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _removed_with_blanks(lines: Lines, kept: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lines that go, blank ones included, and for each line the last one before it, in its document, that stays (or -1)."""
     place = np.arange(len(kept))
     first = np.repeat(offsets[:-1], np.diff(offsets))
@@ -220,9 +218,7 @@ def repeated_lines(lines: Lines, offsets: np.ndarray) -> np.ndarray:
     return repeats
 
 
-def per_line(
-    tokens: Tokens, lines: Lines, line_marks: LineMarks, repeats: np.ndarray
-) -> dict[str, np.ndarray]:
+def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks, repeats: np.ndarray) -> dict[str, np.ndarray]:
     """What `of_kept_lines` adds up: counts and yes or no for each line."""
     owner = np.repeat(np.arange(len(lines.end)), lines.num_tokens)
     first = np.concatenate(([0], np.cumsum(lines.num_tokens)))
@@ -247,9 +243,7 @@ def per_line(
     }
 
 
-def of_kept_lines(
-    values: dict[str, np.ndarray], kept: np.ndarray, offsets: np.ndarray
-) -> dict[str, np.ndarray]:
+def of_kept_lines(values: dict[str, np.ndarray], kept: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
     """The features that are taken again after line cuts, from the lines that stay (joined by single newlines)."""
     sums = {name: total(value * kept, offsets) for name, value in values.items()}
     counts = ("num_lines", "num_words", "num_sentences", "num_lorem_ipsum_lines", "num_curly_bracket_lines")

@@ -114,9 +114,7 @@ def read_message(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[
     """The document of a file that holds one message (`.eml`, a newsgroup's article); its record is ""."""
     raw = decompressed(stream).read(MAX_MEMBER_BYTES + 1)
     if len(raw) > MAX_MEMBER_BYTES:
-        raise UnreadableFile(
-            f"larger than {MAX_MEMBER_BYTES:,} bytes, which no single message is; set format: mbox"
-        )
+        raise UnreadableFile(f"larger than {MAX_MEMBER_BYTES:,} bytes, which no single message is; set format: mbox")
     message = parse(raw, 0)
     yield _document([message], "", "") if message else Unextracted("", "undecodable")
 
@@ -185,9 +183,7 @@ def _header_text(value: str) -> str:
     if "=?" in value:
         try:
             parts = email.header.decode_header(value)
-            value = "".join(
-                part if isinstance(part, str) else decode(part, charset) for part, charset in parts
-            )
+            value = "".join(part if isinstance(part, str) else decode(part, charset) for part, charset in parts)
         except (email.errors.HeaderParseError, ValueError):
             pass  # the words stay as they were sent
     return tidy(value)
@@ -349,9 +345,7 @@ def _document(thread: list[Message], record: str, tag: str) -> Record:
 
 _MARKS = re.compile(r"[ \t]*(?:(?!R>)[A-Za-z]{1,12}>|[>|])[>|\s]*")
 _ONE_MARK = re.compile(r"[ \t]*(?:[A-Za-z]{1,12}>|[>|])")
-_RARE_MARK = re.compile(
-    r"[ \t]*[A-Za-z|]"
-)  # `Ann> ` and `| ` quote too, but begin prompts and tables as often
+_RARE_MARK = re.compile(r"[ \t]*[A-Za-z|]")  # `Ann> ` and `| ` quote too, but begin prompts and tables as often
 _WROTE = re.compile(
     r"(?:wrote|writes?|said|schrieb|schreef|skrev|a .{0,2}crit|ha scritto|escribió|escreveu|написал)\b.{0,100}$"
     r"|<[^<>]{1,100}(?: at |@)[^<>]{1,100}>\s?:$",
@@ -366,9 +360,7 @@ _ELLIPSIS = re.compile(
     r"\s*(?:[\[<(]?\.{2,}[\]>)]?|[\[<(]*(?:snip|\.\.\.|deleted|cut)[^\n]{0,20}[\]>)]+)?\s*$", re.IGNORECASE
 )
 _ORIGINAL = re.compile(r"\s?-{3,20}\s*(?:Original|Ursprüngliche|Message d'origine|Mensaje original)\b")
-_COPIED_HEADER = re.compile(
-    r"\s?\*?(?:From|Sent|Date|To|Cc|Subject|Von|Gesendet|An|Betreff|Reply-To)\s?:\*?\s"
-)
+_COPIED_HEADER = re.compile(r"\s?\*?(?:From|Sent|Date|To|Cc|Subject|Von|Gesendet|An|Betreff|Reply-To)\s?:\*?\s")
 _SCRUBBED = re.compile(
     r"^-{10,20} next part -{10,20}\n(?:An? .{0,80} scrubbed\.\.\.\n(?:\S.*\n)*)?|^[ \t]*\[\[.{1,40} HTML version deleted\]\]\n"
     r"|^An? .{0,80} scrubbed\.\.\.\n(?:[A-Za-z]{3,4}\s?: .*\n)*",
@@ -476,11 +468,7 @@ def _without_copies(lines: list[str], known: Container[str]) -> list[str]:
         end = start
         if _ORIGINAL.match(line) or (start and line.startswith(("From:", "*From:", "Von:"))):
             end = _end_of_headers(lines, start)
-        elif (
-            line.startswith("On ")
-            and line.endswith("wrote:")
-            and _copied(line, lines[start + 1 : start + 41], known)
-        ):
+        elif line.startswith("On ") and line.endswith("wrote:") and _copied(line, lines[start + 1 : start + 41], known):
             end = start + 1
         if end > start:
             while end < len(lines) and not lines[end]:
@@ -516,9 +504,7 @@ def _without_footers(lines: list[str]) -> list[str]:
     kept = []
     inside = False
     for number, line in enumerate(lines):
-        if _RULE.fullmatch(line) and any(
-            _LIST_FOOTER.search(below) for below in lines[number + 1 : number + 4]
-        ):
+        if _RULE.fullmatch(line) and any(_LIST_FOOTER.search(below) for below in lines[number + 1 : number + 4]):
             inside = True
         inside = inside and bool(line)
         if not inside:

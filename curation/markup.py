@@ -27,9 +27,7 @@ def names(words: str) -> frozenset[str]:
 
 def plain_lines(text: str) -> str:
     """The text with "\\n" line ends and without control characters, lone surrogates and trailing spaces."""
-    text = text.replace("\r\r\n", "\n").replace(
-        "\r\n", "\n"
-    )  # the first is CRLF text converted once too often
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n")  # the first is CRLF text converted once too often
     text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
     return "\n".join(map(str.rstrip, text.split("\n")))
 

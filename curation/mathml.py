@@ -66,11 +66,7 @@ def _construct(name: str, node: etree._Element, parts: list[str]) -> str:
         return f"{superscript(parts[1])}√{_grouped(parts[0])}"
     if name == "mfenced":
         separator = node.get("separators", ",").strip()[:1]
-        return (
-            node.get("open", "(")
-            + (f"{separator} " if separator else "").join(parts)
-            + node.get("close", ")")
-        )
+        return node.get("open", "(") + (f"{separator} " if separator else "").join(parts) + node.get("close", ")")
     if name == "mtable":
         return "; ".join(part.strip() for part in parts)
     if name in ("mtr", "mlabeledtr"):

@@ -26,9 +26,7 @@ def documents(citation: etree._Element) -> Iterator[Extracted | Unextracted | No
     if article is None:
         yield Unextracted(record, "empty_text")
         return
-    title = inline_text(next(article.iter("ArticleTitle"), None)) or inline_text(
-        article.find("VernacularTitle")
-    )
+    title = inline_text(next(article.iter("ArticleTitle"), None)) or inline_text(article.find("VernacularTitle"))
     meta = _metadata(citation, article, pmid)
     doi = meta.get("doi")
     url = f"https://doi.org/{doi}" if doi else f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"

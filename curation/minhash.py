@@ -34,20 +34,14 @@ class SignatureParams:
 
     def __post_init__(self) -> None:
         if self.ngram_words < 1:
-            raise ValueError(
-                f"ngram_words is {self.ngram_words}; a shingle needs at least 1 word (5 is usual)"
-            )
+            raise ValueError(f"ngram_words is {self.ngram_words}; a shingle needs at least 1 word (5 is usual)")
         if self.num_perm < 1:
-            raise ValueError(
-                f"num_perm is {self.num_perm}; a signature needs at least 1 value (128 is usual)"
-            )
+            raise ValueError(f"num_perm is {self.num_perm}; a signature needs at least 1 value (128 is usual)")
         if not 0 <= self.seed < 1 << 63:
             raise ValueError(f"seed is {self.seed}; choose one from 0 to 2^63 - 1")
 
 
-def shingles(
-    word_hashes: np.ndarray, word_offsets: np.ndarray, ngram_words: int
-) -> tuple[np.ndarray, np.ndarray]:
+def shingles(word_hashes: np.ndarray, word_offsets: np.ndarray, ngram_words: int) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of each document's word n-grams in text order (uint64), and which are whose (int64 [documents + 1]).
 
     A document of n words or more has (words - n + 1); one of 1 to n - 1 words has one, over all its words, so that short
@@ -66,9 +60,7 @@ def shingles(
             hashes += word_hashes[first + step]
         else:
             inside = first + step < word_offsets[document + 1]
-            hashes += np.where(
-                inside, word_hashes[np.minimum(first + step, len(word_hashes) - 1)], np.uint64(0)
-            )
+            hashes += np.where(inside, word_hashes[np.minimum(first + step, len(word_hashes) - 1)], np.uint64(0))
     short = (num_words < ngram_words)[document]
     hashes[short] += num_words[document[short]].astype(np.uint64) * GOLDEN
     return mixed(hashes), offsets

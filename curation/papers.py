@@ -47,9 +47,7 @@ _MEMBER_TYPES = {
 _TYPE_OF_SUFFIX = {suffix: kind for kind, suffixes in _MEMBER_TYPES.items() for suffix in suffixes.split()}
 _TEX_SUFFIXES = (".tex", ".ltx", ".latex", ".tikz")
 _XML_SUFFIXES = (".xml", ".nxml")
-_TEX_COMMAND = re.compile(
-    rb"\\(?:document(?:class|style)|begin\s*\{|input\b|section\b|magnification|title\b)"
-)
+_TEX_COMMAND = re.compile(rb"\\(?:document(?:class|style)|begin\s*\{|input\b|section\b|magnification|title\b)")
 _XML_START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:[?!A-Za-z])")
 
 
@@ -60,9 +58,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     article. Raises UnreadableFile for other content, and where a file ends early.
     """
     if options.format is not None and options.format not in FORMATS:
-        raise UnreadableFile(
-            f"format {options.format!r} is unknown to `kind: papers`; use one of {', '.join(FORMATS)}"
-        )
+        raise UnreadableFile(f"format {options.format!r} is unknown to `kind: papers`; use one of {', '.join(FORMATS)}")
     if _is_zip(stream):
         yield from _archive(stream)
         return
@@ -152,9 +148,7 @@ def _archive(stream: BinaryIO) -> Iterator[Record]:
             yield NotDocument(_TYPE_OF_SUFFIX[suffix])
         elif content is None:
             too_large = member_size > MAX_MEMBER_BYTES
-            yield Unextracted(
-                name, "document_too_large" if too_large else "damaged_member", float(member_size)
-            )
+            yield Unextracted(name, "document_too_large" if too_large else "damaged_member", float(member_size))
         elif is_tex:
             size += len(content)
             if size <= MAX_LATEX_BYTES:
@@ -197,11 +191,7 @@ def _xml_member(name: str, content: bytes) -> Iterator[Record]:
         yield from _xml(io.BytesIO(content), name, name)
     except UnreadableFile as error:
         foreign = "neither" in str(error)
-        yield (
-            NotDocument("other_xml")
-            if foreign
-            else Unextracted(name, "truncated_record", float(len(content)))
-        )
+        yield (NotDocument("other_xml") if foreign else Unextracted(name, "truncated_record", float(len(content))))
 
 
 def _packed_member(name: str, content: bytes) -> Iterator[Record]:

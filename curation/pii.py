@@ -45,9 +45,7 @@ def find(text: str, params: PiiParams) -> list[Edit]:
 
     Time is linear in the text, whatever it holds.
     """
-    emails = (
-        [Edit(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
-    )
+    emails = [Edit(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
     ips = list(_ips(text)) if params.ip else []
     if not (emails and ips):
         return emails or ips
@@ -150,9 +148,7 @@ def _is_address(text: str, local: re.Match, sign: re.Match) -> bool:
 
 _DOTTED = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _IPV4_HINT = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")  # a literal first: 0.4 ns a character, _IPV4 23
-_IPV4 = re.compile(
-    rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/){_DOTTED}(?!\w|\.\d|/\d\d?(?!\d)|-(?!{_DOTTED}(?!\d)))"
-)
+_IPV4 = re.compile(rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/){_DOTTED}(?!\w|\.\d|/\d\d?(?!\d)|-(?!{_DOTTED}(?!\d)))")
 """Four numbers that are not part of more, of `name-1.2.3.4`, of `Agent/1.2.3.4`, or of a network `1.2.0.0/16`."""
 
 _IPV6_HINT = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]")

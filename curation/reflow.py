@@ -33,9 +33,7 @@ class _Block:
     indents: list[int]
     ends: list[int]  # column after each line's last character
     fits: list[int]  # for each break: column that the next line's first word would have reached
-    cases: list[
-        int
-    ]  # for each break: 1 if the next line begins with a capital, -1 with a small letter, 0 with neither
+    cases: list[int]  # for each break: 1 if the next line begins with a capital, -1 with a small letter, 0 with neither
 
 
 def reflow(text: str) -> str:
@@ -98,10 +96,7 @@ def _width(blocks: list[_Block]) -> int:
     usual 72 columns is then prose.
     """
     ends = sorted(
-        end
-        for block in blocks
-        if len(block.lines) >= 3 and _capitals(block.cases) <= 0.6
-        for end in block.ends[:-1]
+        end for block in blocks if len(block.lines) >= 3 and _capitals(block.cases) <= 0.6 for end in block.ends[:-1]
     )
     if len(ends) < 10:
         longest = max((max(block.ends) for block in blocks), default=0)
@@ -110,9 +105,7 @@ def _width(blocks: list[_Block]) -> int:
     if width > MAX_WIDTH and ends[len(ends) // 2] > MAX_WIDTH * 2 // 3:
         return 0
     # A few overlong lines (tables, addresses) say nothing about the margin.
-    return max(
-        MIN_WIDTH, min(width, ends[bisect_left(ends, MAX_WIDTH) - 1] if ends[0] < MAX_WIDTH else width)
-    )
+    return max(MIN_WIDTH, min(width, ends[bisect_left(ends, MAX_WIDTH) - 1] if ends[0] < MAX_WIDTH else width))
 
 
 def _paragraphs(block: _Block, width: int, vocabulary: frozenset[str]) -> str:
@@ -171,11 +164,7 @@ def _centred(block: _Block) -> bool:
 
 def _hanging(block: _Block, margin: int) -> bool:
     """Whether deeper lines continue the one above (a list with hanging indents) rather than begin a paragraph."""
-    deeper = [
-        fit > margin - TOLERANCE
-        for i, fit in enumerate(block.fits)
-        if block.indents[i + 1] > block.indents[i]
-    ]
+    deeper = [fit > margin - TOLERANCE for i, fit in enumerate(block.fits) if block.indents[i + 1] > block.indents[i]]
     return bool(deeper) and sum(deeper) > 0.6 * len(deeper)
 
 

@@ -60,15 +60,11 @@ def ngram_repetition(hashes: np.ndarray, lengths: np.ndarray, offsets: np.ndarra
         if n in TOP_NGRAMS:
             chars[f"top_{n}_gram_chars"] = _top_chars(n, places, numbers, document, before, offsets)
         if n in DUPLICATE_NGRAMS:
-            chars[f"dup_{n}_gram_chars"] = _duplicate_chars(
-                n, places, numbers, document, before, num_documents
-            )
+            chars[f"dup_{n}_gram_chars"] = _duplicate_chars(n, places, numbers, document, before, num_documents)
     return chars
 
 
-def _longer_by_one(
-    places: np.ndarray, numbers: np.ndarray, document: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _longer_by_one(places: np.ndarray, numbers: np.ndarray, document: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """From the repeated (n-1)-grams (where they start, which they are) the repeated n-grams."""
     next_too = (places[1:] == places[:-1] + 1) & (document[places[1:]] == document[places[:-1]])
     where = np.flatnonzero(next_too)

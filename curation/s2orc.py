@@ -122,9 +122,7 @@ def _metadata(row: Mapping[str, object], details: Mapping[str, object]) -> dict[
     }
     meta.update({key: value for key, value in values.items() if value})
     authors = details.get("authors")
-    names = (
-        [_name(author) for author in authors if isinstance(author, dict)] if isinstance(authors, list) else []
-    )
+    names = [_name(author) for author in authors if isinstance(author, dict)] if isinstance(authors, list) else []
     if any(names):
         meta["authors"] = [name for name in names if name]
     return meta

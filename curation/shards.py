@@ -44,9 +44,7 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
         options = None
         if columns is not None:
             schema = pa.ipc.open_file(source).schema
-            options = pa.ipc.IpcReadOptions(
-                included_fields=[schema.get_field_index(name) for name in columns]
-            )
+            options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in columns])
         reader = pa.ipc.open_file(source, options=options)
         for number in range(reader.num_record_batches):
             yield reader.get_batch(number)
@@ -76,9 +74,7 @@ def take(path: Path, rows: Sequence[int], column: str) -> pa.Array:
             here = wanted[batch_of == number] - starts[number]
             found.append(reader.get_batch(int(number)).column(0).take(pa.array(here)))
     places = (
-        np.concatenate([np.flatnonzero(batch_of == number) for number in batches])
-        if found
-        else np.zeros(0, np.int64)
+        np.concatenate([np.flatnonzero(batch_of == number) for number in batches]) if found else np.zeros(0, np.int64)
     )
     order = np.empty(len(wanted), np.int64)
     order[places] = np.arange(len(wanted))
@@ -102,9 +98,7 @@ class Batcher:
 
     def add(self, row: dict, size_bytes: int) -> Iterator[pa.RecordBatch]:
         """Take a row; give the finished batch if this row would overfill it."""
-        if self._rows and (
-            len(self._rows) == MAX_BATCH_DOCUMENTS or self._bytes + size_bytes > MAX_BATCH_BYTES
-        ):
+        if self._rows and (len(self._rows) == MAX_BATCH_DOCUMENTS or self._bytes + size_bytes > MAX_BATCH_BYTES):
             yield from self.flush()
         self._rows.append(row)
         self._bytes += size_bytes

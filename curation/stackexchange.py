@@ -130,9 +130,7 @@ def _rows(stream: BinaryIO) -> Iterator[dict[str, str]]:
                 "the XML declares a document type, which a Stack Exchange dump does not; it is not read, since entities can hide an attack"
             )
         if first and b"<posts" not in chunk[:4096]:
-            raise UnreadableFile(
-                "no <posts> at the start: of a Stack Exchange dump, only Posts.xml can be read"
-            )
+            raise UnreadableFile("no <posts> at the start: of a Stack Exchange dump, only Posts.xml can be read")
         first = False
         try:
             parser.feed(chunk)
@@ -167,11 +165,7 @@ def _post(row: dict[str, str]) -> dict | None:
     kind = row.get("PostTypeId", "")
     identity = _number(row.get("Id"))
     thread = identity if kind == "1" else _number(row.get("ParentId"))
-    if (
-        identity is None
-        or not kind.isdecimal()
-        or (kind in ("1", "2") and (thread is None or "Body" not in row))
-    ):
+    if identity is None or not kind.isdecimal() or (kind in ("1", "2") and (thread is None or "Body" not in row)):
         return None
     return {
         "id": identity,
@@ -257,9 +251,7 @@ def tidy(text: str) -> str:
     """The text with "\\n" line ends and without control characters, lone surrogates and trailing white space."""
     text = text.encode("utf-8", "replace").decode()
     lines = _UNWANTED.sub("", _LINE_ENDS.sub("\n", text)).split("\n")
-    return "\n".join(
-        [line.rstrip(" \t\xa0") for line in lines]
-    )  # a regex for this is quadratic on runs of spaces
+    return "\n".join([line.rstrip(" \t\xa0") for line in lines])  # a regex for this is quadratic on runs of spaces
 
 
 def html_text(html: str) -> str:
@@ -333,9 +325,7 @@ class _PostText:
             self._indents.append(["> ", "> "])
         elif tag in ("ul", "ol"):
             first = attributes.get("start", "1")
-            self._numbers.append(
-                None if tag == "ul" else int(first) if re.fullmatch("[0-9]{1,6}", first) else 1
-            )
+            self._numbers.append(None if tag == "ul" else int(first) if re.fullmatch("[0-9]{1,6}", first) else 1)
         elif tag == "li":
             number = self._numbers[-1] if self._numbers else None
             marker = "- " if number is None else f"{number}. "

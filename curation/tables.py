@@ -68,9 +68,7 @@ def arrow_rows(stream: BinaryIO, choose: Choose) -> Iterator[tuple[str, Row | Un
         opened = pa.ipc.open_file(stream) if magic == b"ARROW1" else pa.ipc.open_stream(stream)
         columns = choose(opened.schema.names)
         batches = (
-            (opened.get_batch(index) for index in range(opened.num_record_batches))
-            if magic == b"ARROW1"
-            else opened
+            (opened.get_batch(index) for index in range(opened.num_record_batches)) if magic == b"ARROW1" else opened
         )
         for batch in batches:
             try:
@@ -91,9 +89,7 @@ def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[tuple[str, Row | 
     """The rows of a batch as dictionaries; a row whose strings are not UTF-8 costs itself."""
     for index, column in enumerate(batch.columns):
         if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-            micro = column.cast(
-                pa.timestamp("us", column.type.tz), safe=False
-            )  # what Python's datetime holds
+            micro = column.cast(pa.timestamp("us", column.type.tz), safe=False)  # what Python's datetime holds
             batch = batch.set_column(index, batch.field(index).name, micro)
     try:
         for number, row in enumerate(batch.to_pylist(), first):

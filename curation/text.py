@@ -61,11 +61,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
         rows = parquet_rows(stream, partial(_wanted, columns=options.columns), options.start, options.end)
     else:
         _whole_only(options)
-        rows = (
-            _json_values(stream)
-            if form == "json"
-            else arrow_rows(stream, partial(_wanted, columns=options.columns))
-        )
+        rows = _json_values(stream) if form == "json" else arrow_rows(stream, partial(_wanted, columns=options.columns))
     # A range inside a file may well hold a single row, and that without text; the range at its start speaks for all.
     yield from _documents(rows, options, hold_back=not options.start)
 
@@ -138,9 +134,7 @@ def _document(place: str, row: Row, columns: Mapping[str, str]) -> Record:
     """One row as a document, by the manifest's columns or the usual names."""
     own = _value(row, "id", columns)
     url, title = _string(_value(row, "url", columns)), _string(_value(row, "title", columns))
-    record = (
-        f"{_one_line(str(own))[:200]}@{place}" if isinstance(own, str | int) and str(own).strip() else place
-    )
+    record = f"{_one_line(str(own))[:200]}@{place}" if isinstance(own, str | int) and str(own).strip() else place
     text = _value(row, "text", columns)
     if not isinstance(text, str):
         return Unextracted(record, "no_text", url=url, title=title)
@@ -297,9 +291,7 @@ def _json_values(stream: BinaryIO) -> Iterator[tuple[str, Row | Unextracted]]:
                 value, end = decode(buffer, position)
             except (ValueError, RecursionError) as error:
                 if ended or isinstance(error, RecursionError) or len(buffer) - position > MAX_MEMBER_BYTES:
-                    raise UnreadableFile(
-                        f"the JSON is broken or cut off after {number:,} rows ({error})"
-                    ) from None
+                    raise UnreadableFile(f"the JSON is broken or cut off after {number:,} rows ({error})") from None
             else:
                 if end < len(buffer) or ended:  # a number at the very end of the buffer may go on
                     yield f"row={number}", value if isinstance(value, dict) else {"": value}
@@ -307,9 +299,7 @@ def _json_values(stream: BinaryIO) -> Iterator[tuple[str, Row | Unextracted]]:
                     continue
         if ended:
             if array:
-                raise UnreadableFile(
-                    f"the JSON array ends early, after {number:,} rows: the file is truncated"
-                )
+                raise UnreadableFile(f"the JSON array ends early, after {number:,} rows: the file is truncated")
             return
         chunk = text.read(wanted)
         wanted *= 2  # so that a value of n characters is tried log n times, not n

@@ -218,9 +218,7 @@ def _kind(head: bytes) -> str | None:
 # Reading what is not
 
 
-def _careful_frames(
-    stream: BinaryIO, codec: "_Codec", kind: str, offset: int, size: int
-) -> Iterator[ArchiveRecord]:
+def _careful_frames(stream: BinaryIO, codec: "_Codec", kind: str, offset: int, size: int) -> Iterator[ArchiveRecord]:
     while offset < size:
         content, end, fault = _frame(stream, codec, offset, MAX_FRAME_BYTES)
         after = end
@@ -409,9 +407,7 @@ class _Codec:
                 data = zstandard.ZstdDecompressor().decompress(data, max_output_size=2**27)
             return _Codec(ZSTD, 8 + length, zstandard.ZstdCompressionDict(data))
         except zstandard.ZstdError as error:
-            raise UnreadableFile(
-                f"the file's zstd dictionary is damaged ({error}); fetch it again"
-            ) from error
+            raise UnreadableFile(f"the file's zstd dictionary is damaged ({error}); fetch it again") from error
 
     def decompressor(self):
         if self.magic == GZIP:
@@ -445,9 +441,7 @@ def _frame(
     return content, end - len(decompressor.unused_data or b""), fault
 
 
-def _next_frame(
-    stream: BinaryIO, codec: _Codec, pattern: re.Pattern[bytes], offset: int, size: int
-) -> int | None:
+def _next_frame(stream: BinaryIO, codec: _Codec, pattern: re.Pattern[bytes], offset: int, size: int) -> int | None:
     """Offset of the next frame that begins with a record header, at or after `offset`."""
     window = 2**20
     offset = max(offset, codec.first)

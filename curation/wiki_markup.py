@@ -14,7 +14,9 @@ _INLINE_TAGS = (
 _INLINE_TAGS += (
     "|s|samp|small|span|strike|strong|time|tt|u|var|wbr|section|tvar|languages|translate|nowiki|ref|math|poem"
 )
-_BLOCK_TAGS = "blockquote|br|caption|center|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|table|tbody|td|th|thead|tr|ul|gallery|references"
+_BLOCK_TAGS = (
+    "blockquote|br|caption|center|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|table|tbody|td|th|thead|tr|ul|gallery|references"
+)
 _TAG = re.compile(rf"<(/?)({_INLINE_TAGS}|{_BLOCK_TAGS})(?![\w-])[^<>]*>", re.IGNORECASE)
 _BLOCK = re.compile(rf"(?:{_BLOCK_TAGS})\Z")
 _SCRIPT = re.compile(r"<(sub|sup)(?![\w-])[^<>]*>([^<>]*)</\1\s*>", re.IGNORECASE)
@@ -25,11 +27,13 @@ _QUOTES = re.compile(r"'{2,}")
 _EXTERNAL = re.compile(
     r"\[(?:https?:|ftps?:|irc:|news:|mailto:|git:)?(?://|(?<=:))[^\s\[\]]*[ \t]*([^\[\]\n]*)\]", re.IGNORECASE
 )
-_MAGIC_WORDS = "NOTOC|TOC|FORCETOC|NOEDITSECTION|NEWSECTIONLINK|NONEWSECTIONLINK|NOGALLERY|HIDDENCAT|NOCONTENTCONVERT|NOCC"
-_MAGIC_WORDS += (
-    "|NOTITLECONVERT|NOTC|START|END|INDEX|NOINDEX|STATICREDIRECT|DISAMBIG|NOGLOBAL|EXPECTUNUSEDCATEGORY"
+_MAGIC_WORDS = (
+    "NOTOC|TOC|FORCETOC|NOEDITSECTION|NEWSECTIONLINK|NONEWSECTIONLINK|NOGALLERY|HIDDENCAT|NOCONTENTCONVERT|NOCC"
 )
-_MAGIC_WORDS += "|KEIN_INHALTSVERZEICHNIS|AUCUNSOMMAIRE|AUCUNETDM|NOTDC|БЕЗ_ОГЛ|БЕЗОГЛ|ОГЛ|ОГЛАВЛЕНИЕ|БЕЗ_ОГЛАВЛЕНИЯ|لافهرس"
+_MAGIC_WORDS += "|NOTITLECONVERT|NOTC|START|END|INDEX|NOINDEX|STATICREDIRECT|DISAMBIG|NOGLOBAL|EXPECTUNUSEDCATEGORY"
+_MAGIC_WORDS += (
+    "|KEIN_INHALTSVERZEICHNIS|AUCUNSOMMAIRE|AUCUNETDM|NOTDC|БЕЗ_ОГЛ|БЕЗОГЛ|ОГЛ|ОГЛАВЛЕНИЕ|БЕЗ_ОГЛАВЛЕНИЯ|لافهرس"
+)
 _MAGIC_WORDS += "|目次非表示|目次強制|GEENINHOUD|BEZSPISU|BEZOBSAHU|ÍNDICE|SEMTDC|FORZATDC"
 _MAGIC_WORD = re.compile(rf"__(?:{_MAGIC_WORDS})__", re.IGNORECASE)
 

@@ -20,9 +20,7 @@ KEPT = "\x02"
 """Stands on both sides of the number of a raw passage, which is put back at the end."""
 
 _RAW = "nowiki|pre|math|chem|ce|syntaxhighlight|source"
-_DROPPED = (
-    "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
-)
+_DROPPED = "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
 _DROPPED += "|charinsert|inputbox|categorytree|templatedata|indicator|dynamicpagelist|slideshow|quiz"
 _TOKEN = re.compile(
     rf"<!--|<(?P<tag>{_RAW}|{_DROPPED})\b(?P<attributes>[^>]*)>|\{{\{{+|\}}\}}+|\[\[|\]\]\]?|\|",

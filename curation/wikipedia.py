@@ -295,11 +295,7 @@ def _record(xml: bytes, offset: int, site: Site, dump_date: str) -> Record:
     if model not in (None, "wikitext"):
         return NotDocument(f"model_{model}")
     record = page_id or f"offset={offset}"
-    url = (
-        site.url_base + quote(title.replace(" ", "_"), safe=";@$!*(),/~:")
-        if site.url_base and title
-        else None
-    )
+    url = site.url_base + quote(title.replace(" ", "_"), safe=";@$!*(),/~:") if site.url_base and title else None
     if body is not None and body.get("deleted"):
         return Unextracted(record, "deleted_text", url=url, title=title)
     text = plain_text(wikitext, site.hidden())
@@ -340,9 +336,7 @@ def _licence(site: Site, date: str) -> str | None:
 
 @cache
 def _redirect() -> re.Pattern[str]:
-    return re.compile(
-        rf"\s*#\s*(?:{'|'.join(map(re.escape, names('redirects')))})\s*:?\s*\[\[", re.IGNORECASE
-    )
+    return re.compile(rf"\s*#\s*(?:{'|'.join(map(re.escape, names('redirects')))})\s*:?\s*\[\[", re.IGNORECASE)
 
 
 def _is_redirect(wikitext: str) -> bool:
@@ -360,6 +354,5 @@ def _is_disambiguation(wikitext: str) -> bool:
         return True
     known = _disambiguation()
     return any(
-        " ".join(match[1].replace("_", " ").split()).lower() in known
-        for match in _TEMPLATE_NAME.finditer(wikitext)
+        " ".join(match[1].replace("_", " ").split()).lower() in known for match in _TEMPLATE_NAME.finditer(wikitext)
     )

@@ -29,9 +29,7 @@ _CONTROL_ESCAPED = re.compile(r"[\x00\x03-\x08\x0b-\x1f\x7f\ud800-\udfff\xad]") 
 @cache
 def names(kind: str) -> tuple[str, ...]:
     """A list of `data/wikipedia.json`: names that MediaWiki writes in the language of each wiki."""
-    return tuple(
-        json.loads(files("gristmill.curation").joinpath("data/wikipedia.json").read_text("utf-8"))[kind]
-    )
+    return tuple(json.loads(files("gristmill.curation").joinpath("data/wikipedia.json").read_text("utf-8"))[kind])
 
 
 @cache

@@ -50,9 +50,7 @@ class Tokens:
     first: np.ndarray  # uint32, the first character; of a symbol, the character
     is_word: np.ndarray  # bool
     has_letter: np.ndarray  # bool
-    ends_sentence: (
-        np.ndarray
-    )  # bool: terminal punctuation with white space, a closing mark or the line's end behind it
+    ends_sentence: np.ndarray  # bool: terminal punctuation with white space, a closing mark or the line's end behind it
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,7 @@ class Lines:
     num_tokens: np.ndarray  # int64
     num_chunks: np.ndarray  # int64, words as white space separates them, and letters that need none
     longest_chunk: np.ndarray  # int64, code points
-    last: (
-        np.ndarray
-    )  # uint32 [lines, 3]: the last three characters of its text, the last first; 0 where there is none
+    last: np.ndarray  # uint32 [lines, 3]: the last three characters of its text, the last first; 0 where there is none
     starts_with: np.ndarray  # uint32, the first character of its text, 0 if blank
 
 
@@ -133,9 +129,7 @@ class SpanHasher:
 
     def __call__(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         polynomial = (self.prefix[end] - self.prefix[start]) * self.inverses[start]
-        return mixed(
-            polynomial + (end - start).astype(np.uint64) * GOLDEN
-        )  # the length tells trailing NULs apart
+        return mixed(polynomial + (end - start).astype(np.uint64) * GOLDEN)  # the length tells trailing NULs apart
 
 
 def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
@@ -190,9 +184,7 @@ def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
 def _folded_hashes(codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     folded = characters.folded(codes)
     if codes.dtype != np.uint8 and not folded.all():
-        kept = (
-            folded != 0
-        )  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
+        kept = folded != 0  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
         place = np.concatenate(([0], np.cumsum(kept)))
         folded, start, end = folded[kept], place[start], place[end]
     return SpanHasher(folded)(start, end)
@@ -216,12 +208,8 @@ def _ends_sentence(codes: np.ndarray, kinds: np.ndarray, start: np.ndarray, end:
     """Terminal punctuation that does not go on without a space ("example.com"); in CJK no space is asked for."""
     terminal = (kinds[start] & TERMINAL) != 0
     where = np.flatnonzero(terminal)
-    behind = codes[
-        end[where]
-    ]  # the block ends in a newline, which is no token, so there is a character behind
-    ends = (
-        (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[where]] > 0x2FFF)
-    )
+    behind = codes[end[where]]  # the block ends in a newline, which is no token, so there is a character behind
+    ends = (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[where]] > 0x2FFF)
     terminal[where] = ends
     return terminal
 

@@ -30,9 +30,7 @@ _SKIPPED_TYPES = names(
     "cover toc landmarks page-list loi lot pagebreak doc-cover doc-toc doc-pagebreak doc-pagelist backlink"
 )
 _SKIPPED_CLASSES = names("pg-boilerplate pagenum pageno page-number pagebreak pgheader pgfooter")
-_SKIPPED_IDS = frozenset(
-    ("pg-header", "pg-footer", "pg-machine-header", "pg-start-separator", "pg-end-separator")
-)
+_SKIPPED_IDS = frozenset(("pg-header", "pg-footer", "pg-machine-header", "pg-start-separator", "pg-end-separator"))
 _TYPE = "{http://www.idpf.org/2007/ops}type"
 _SELF_CLOSED = re.compile(rb"<(title|script|style|a|span|div|p|i|b|em|td|li)\b([^<>]*)/>", re.IGNORECASE)
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
@@ -157,10 +155,7 @@ def _item(element: etree._Element, prefix: str, out: Paragraphs) -> None:
 def _row(row: etree._Element, out: Paragraphs) -> None:
     """A table row as one line, unless its cells hold paragraphs of their own (a layout table)."""
     cells = [cell for cell in row if local_name(cell).lower() in ("td", "th")]
-    if any(
-        sum(1 for part in cell.iter() if local_name(part).lower() in ("p", "div", "table")) > 1
-        for cell in cells
-    ):
+    if any(sum(1 for part in cell.iter() if local_name(part).lower() in ("p", "div", "table")) > 1 for cell in cells):
         for cell in cells:
             out.end()
             _inside(cell, out)

@@ -55,8 +55,7 @@ class XmlSlices:
         either = b"|".join(name.encode() for name in names)
         self._start = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(" + either + rb")(?=[\s>])")
         self._end = {
-            name.encode(): re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?" + name.encode() + rb"\s*>")
-            for name in names
+            name.encode(): re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?" + name.encode() + rb"\s*>") for name in names
         }
         self._buffer = bytearray()
         self._offset = 0  # of the buffer's first byte
@@ -96,9 +95,7 @@ class XmlSlices:
             pass
         declarations = b" ".join(sorted(self._wrapper))
         parser = xml_parser(self.encoding, recover=True)
-        root = etree.fromstring(
-            b"<!DOCTYPE r SYSTEM 'none'><r " + declarations + b">" + data + b"</r>", parser
-        )
+        root = etree.fromstring(b"<!DOCTYPE r SYSTEM 'none'><r " + declarations + b">" + data + b"</r>", parser)
         for error in parser.error_log:
             if error.type not in _HARMLESS:
                 raise etree.XMLSyntaxError(error.message, error.type, error.line, error.column)

@@ -21,9 +21,7 @@ COLOURS = (
 FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
-def stacked_bars(
-    rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], width: int = 860
-) -> str:
+def stacked_bars(rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], width: int = 860) -> str:
     """Horizontal bars, one a row, each divided by source; numbers at the end of the bar.
 
     `rows` maps a label to {source: amount}. Rows come in the order given.
@@ -36,9 +34,7 @@ def stacked_bars(
     out = [f'<svg viewBox="0 0 {width} {height}" width="100%" role="img" {FONT}>']
     for number, (label, parts) in enumerate(rows.items()):
         y = number * line
-        out.append(
-            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end" fill="currentColor">{escape(label)}</text>'
-        )
+        out.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end" fill="currentColor">{escape(label)}</text>')
         x = float(left)
         for source, amount in parts.items():
             length = amount / most * (width - left - right)
@@ -47,9 +43,7 @@ def stacked_bars(
                 f"<title>{escape(source)}: {amount:,.0f}</title></rect>"
             )
             x += length
-        out.append(
-            f'<text x="{x + 6:.1f}" y="{y + 15}" fill="currentColor">{sum(parts.values()):,.0f}</text>'
-        )
+        out.append(f'<text x="{x + 6:.1f}" y="{y + 15}" fill="currentColor">{sum(parts.values()):,.0f}</text>')
     return "\n".join([*out, "</svg>"])
 
 
@@ -82,17 +76,11 @@ def curves(
     for tick in _ticks(low, high):
         x0, y0 = at(0, tick).split(",")
         x1, _ = at(x_most, tick).split(",")
-        out.append(
-            f'<line x1="{x0}" x2="{x1}" y1="{y0}" y2="{y0}" stroke="currentColor" stroke-opacity=".15"/>'
-        )
-        out.append(
-            f'<text x="{left - 8}" y="{float(y0) + 4}" text-anchor="end" fill="currentColor">{tick:g}</text>'
-        )
+        out.append(f'<line x1="{x0}" x2="{x1}" y1="{y0}" y2="{y0}" stroke="currentColor" stroke-opacity=".15"/>')
+        out.append(f'<text x="{left - 8}" y="{float(y0) + 4}" text-anchor="end" fill="currentColor">{tick:g}</text>')
     for tick in _ticks(0, x_most):
         x0, y0 = at(tick, low).split(",")
-        out.append(
-            f'<text x="{x0}" y="{float(y0) + 18}" text-anchor="middle" fill="currentColor">{tick:,.0f}</text>'
-        )
+        out.append(f'<text x="{x0}" y="{float(y0) + 18}" text-anchor="middle" fill="currentColor">{tick:,.0f}</text>')
     out.append(
         f'<text x="{(left + width - right) / 2}" y="{height - 6}" text-anchor="middle" fill="currentColor">{escape(x_label)}</text>'
     )

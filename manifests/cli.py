@@ -39,9 +39,7 @@ StoreDir = Annotated[Path, typer.Option("--store", help="Folder of the store tha
 RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of the readable views, one a manifest.")]
 Workers = Annotated[
     int | None,
-    typer.Option(
-        "--workers", min=1, help="Processes; the manifest's run.workers if not given, else one per core."
-    ),
+    typer.Option("--workers", min=1, help="Processes; the manifest's run.workers if not given, else one per core."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 
@@ -56,15 +54,11 @@ def check(manifest: ManifestPath) -> None:
     loaded = schema.load(manifest)
     context = open_context(loaded, Place.of(loaded, STORE, RUNS))
     files = sum(len(group.pieces) for groups in context.groups.values() for group in groups)
-    console.print(
-        f"{manifest}: {len(loaded.manifest.sources)} sources, {files:,} files; nothing is wrong with it"
-    )
+    console.print(f"{manifest}: {len(loaded.manifest.sources)} sources, {files:,} files; nothing is wrong with it")
 
 
 @app.command()
-def plan(
-    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False
-) -> None:
+def plan(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False) -> None:
     """Show for each step whether it is reused or run, and why; nothing is run."""
     loaded = schema.load(manifest)
     place = Place.of(loaded, store, runs)
@@ -85,9 +79,7 @@ def plan(
 @app.command("run")
 def run_command(
     manifest: ManifestPath,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="STEP", help="Stop after this step.")
-    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="STEP", help="Stop after this step.")] = None,
     store: StoreDir = STORE,
     runs: RunsDir = RUNS,
     workers: Workers = None,
@@ -136,9 +128,7 @@ def _step_names(loaded: Loaded) -> list[str]:
 def _stage(name: str, says: str) -> Callable:
     """A command that runs the pipeline up to one step."""
 
-    def command(
-        manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, workers: Workers = None
-    ) -> None:
+    def command(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, workers: Workers = None) -> None:
         _run(manifest, name, store, runs, workers)
 
     command.__doc__ = says
@@ -172,28 +162,20 @@ def report(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
 
 
 @app.command()
-def status(
-    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False
-) -> None:
+def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False) -> None:
     """Show what has been run, and where every source's records went."""
     loaded = schema.load(manifest)
     found = run_status(loaded, Place.of(loaded, store, runs))
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    steps = Table(
-        "step", "state", "seconds", "counts", title=f"run {found['manifest']}", title_justify="left"
-    )
+    steps = Table("step", "state", "seconds", "counts", title=f"run {found['manifest']}", title_justify="left")
     for step in found["steps"]:
         steps.add_row(step["name"], step["state"], f"{step['seconds']:.1f}", numbers(step["counts"]))
     sources = Table("source", "records", "documents", "kept", "tokens", "dropped", title_justify="left")
     for name, c in found["sources"].items():
-        dropped = ", ".join(
-            f"{rule} {n:,}" for rule, n in sorted(c["dropped"].items(), key=lambda item: -item[1])
-        )
-        sources.add_row(
-            name, f"{c['records']:,}", f"{c['documents']:,}", f"{c['kept']:,}", f"{c['tokens']:,}", dropped
-        )
+        dropped = ", ".join(f"{rule} {n:,}" for rule, n in sorted(c["dropped"].items(), key=lambda item: -item[1]))
+        sources.add_row(name, f"{c['records']:,}", f"{c['documents']:,}", f"{c['kept']:,}", f"{c['tokens']:,}", dropped)
     console.print(steps, sources)
 
 

@@ -109,9 +109,7 @@ def guard(step: str, source: str, counts: Mapping, run: Run, examples: Iterable[
     if documents < GUARDED_FROM:
         return
     kept = counts["kept"] / documents
-    why = "; ".join(
-        f"{rule}: {n:,}" for rule, n in sorted(counts["dropped"].items(), key=lambda item: -item[1])[:5]
-    )
+    why = "; ".join(f"{rule}: {n:,}" for rule, n in sorted(counts["dropped"].items(), key=lambda item: -item[1])[:5])
     shown = "\n  ".join(examples)
     if step == "extract" and 1 - kept > run.max_errors:
         raise RunStopped(

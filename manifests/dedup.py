@@ -92,9 +92,7 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         scopes += [_scope(unit.params["scope"], source, locator) for locator in locators]
         if near:
             table = shards.read_table(unit.path(f"{folder}/signatures.arrow"), ["signature"])
-            signatures.append(
-                _signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"])
-            )
+            signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
     names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
     unit_index = np.concatenate(unit_of)
     ranks = [prefer[units[u][0]] for u in unit_index]

@@ -167,9 +167,7 @@ def _build_all(
             line = {"event": "failed", "index": index, "error": failure.error, "expected": failure.expected}
         else:
             line = {"event": "done", "index": index, "counts": dict(record.counts)}
-        _append(
-            results, {**line, "pid": os.getpid(), "name": unit.name, "seconds": time.perf_counter() - start}
-        )
+        _append(results, {**line, "pid": os.getpid(), "name": unit.name, "seconds": time.perf_counter() - start})
 
 
 def failed(unit: Unit, error: Exception) -> Failure:

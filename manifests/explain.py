@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gristmill.manifests import view
-from gristmill.manifests.pipeline import Pending
+from gristmill.manifests.planning import Pending
 from gristmill.manifests.runner import StepState
 from gristmill.manifests.store import Record, Store, Unit
 

@@ -77,9 +77,7 @@ def _expand_local(pattern: str, roots: tuple[Path, ...]) -> list[RawFile]:
         if files:
             return [RawFile(_joined(written, f, base), str(f), f.stat().st_size) for f in files]
         if paths and all(path.is_dir() for path in paths):
-            raise MissingInput(
-                f"{pattern}: the folder holds no files; give the path of a folder with data in it"
-            )
+            raise MissingInput(f"{pattern}: the folder holds no files; give the path of a folder with data in it")
     looked = " and ".join(dict.fromkeys(str(root.resolve()) for root in roots))
     where = "" if Path(expanded).is_absolute() else f" (looked in {looked})"
     raise MissingInput(f"{pattern}: no such file{where}; correct the path, or remove it")
@@ -116,13 +114,9 @@ def _expand_remote(pattern: str) -> list[RawFile]:
         paths = fs.glob(path) if WILDCARD.search(path) and not url.startswith("http") else [path]
         infos = [fs.info(p) for p in sorted(paths)]
     except ImportError as error:
-        raise MissingInput(
-            f"{pattern}: {error}; install it (for s3:// paths: pip install 'gristmill[s3]')"
-        ) from error
+        raise MissingInput(f"{pattern}: {error}; install it (for s3:// paths: pip install 'gristmill[s3]')") from error
     except Exception as error:  # each file system has exceptions of its own for what is not there
-        raise MissingInput(
-            f"{pattern}: cannot be reached ({error}); correct the URL, or try again later"
-        ) from error
+        raise MissingInput(f"{pattern}: cannot be reached ({error}); correct the URL, or try again later") from error
     if not infos:
         raise MissingInput(f"{pattern}: nothing there matches; correct the URL")
     prefix = url[: len(url) - len(path)] if url.endswith(path) else url.split("://")[0] + "://"
@@ -152,9 +146,7 @@ def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:
     if data.startswith(b"\x1f\x8b"):
         data = gzip.decompress(data)
     lines = [line.strip() for line in data.decode("utf-8").splitlines()]
-    return [
-        f"{base.rstrip('/')}/{line}" if base else line for line in lines if line and not line.startswith("#")
-    ]
+    return [f"{base.rstrip('/')}/{line}" if base else line for line in lines if line and not line.startswith("#")]
 
 
 def sampled(files: list[RawFile], share: float) -> list[RawFile]:

@@ -67,9 +67,7 @@ def website(planted: Planted) -> dict[str, Answer]:
     """What the small web server says, by path."""
     answers = {"/robots.txt": Answer(200, (("Content-Type", "text/plain"),), b"User-agent: *\nAllow: /\n")}
     for page in planted.pages:
-        answers[page["page"]] = Answer(
-            200, (("Content-Type", "text/html; charset=utf-8"),), _page(page).encode()
-        )
+        answers[page["page"]] = Answer(200, (("Content-Type", "text/html; charset=utf-8"),), _page(page).encode())
     moved = (("Location", "/lighthouse.html"), ("Content-Type", "text/html; charset=utf-8"))
     answers["/old-lighthouse.html"] = Answer(301, moved, b"<!doctype html><title>Moved</title>")
     answers["/lost.html"] = NOT_FOUND
@@ -100,17 +98,10 @@ def _logo() -> bytes:
     rows = (b"\0" + b"\x80" * 16) * 16
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def books(planted: Planted) -> dict[str, str]:
@@ -132,9 +123,7 @@ def answer_key(planted: Planted, web_file: str, offsets: Mapping[str, int]) -> d
     `status`, and for a dropped one `rules` (one of them must be named) and `duplicate_of` (a locator, if it repeats
     something), for a kept one `edits` (rule and the text that it replaces, in order).
     """
-    pages = {
-        page["page"]: locator(f"{WRITTEN}/{web_file}", str(offsets[page["page"]])) for page in planted.pages
-    }
+    pages = {page["page"]: locator(f"{WRITTEN}/{web_file}", str(offsets[page["page"]])) for page in planted.pages}
     fates: dict[str, dict] = {}
     for page in planted.pages:
         twin = pages.get(page.get("repeats", ""))
@@ -145,9 +134,7 @@ def answer_key(planted: Planted, web_file: str, offsets: Mapping[str, int]) -> d
         place = locator(f"{WRITTEN}/{document['file']}", document.get("record", ""))
         twin = f"{WRITTEN}/{document['repeats']}" if "repeats" in document else None
         fates |= _fates(document["source"], place, document, twin)
-    counts = {
-        name: list(planted.others.values()).count(name) for name in sorted(set(planted.others.values()))
-    }
+    counts = {name: list(planted.others.values()).count(name) for name in sorted(set(planted.others.values()))}
     return {"documents": fates, "not_documents": {WEB: counts}}
 
 

@@ -21,9 +21,7 @@ class ConsoleProgress:
         self._documents = self._kept = 0
         self._start = self._said = time.monotonic()
         if todo and self._console.is_terminal:
-            self._live = Live(
-                f"{name:<14} {says} ...", console=self._console, refresh_per_second=4, transient=True
-            )
+            self._live = Live(f"{name:<14} {says} ...", console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
         self._reused = reused
 
@@ -87,8 +85,6 @@ def numbers(counts: Mapping[str, object]) -> str:
     if isinstance(dropped, Mapping) and dropped:
         top = sorted(dropped.items(), key=lambda item: -item[1])[:3]
         parts.append(
-            "dropped by "
-            + ", ".join(f"{rule} {n:,}" for rule, n in top)
-            + (" ..." if len(dropped) > 3 else "")
+            "dropped by " + ", ".join(f"{rule} {n:,}" for rule, n in top) + (" ..." if len(dropped) > 3 else "")
         )
     return ", ".join(parts)

@@ -29,9 +29,7 @@ th:first-child, td:first-child, td.words { text-align: left; } td:first-child { 
 """
 
 
-def render(
-    name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], metrics: Sequence[Mapping]
-) -> str:
+def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], metrics: Sequence[Mapping]) -> str:
     """The page as HTML.
 
     `facts` holds `sources` (as `gristmill status` has them), `steps` (name -> counts) and `rules` (source -> labels of
@@ -68,9 +66,7 @@ def _figures(facts: Mapping) -> str:
     shown = [f"<div><b>{value:,}</b><span>{label}</span></div>" for label, value in figures.items()]
     trained = facts["steps"].get("pretrain", {})
     if trained.get("validation_loss") is not None:
-        shown.append(
-            f"<div><b>{trained['validation_loss']:.3f}</b><span>validation loss, nats a token</span></div>"
-        )
+        shown.append(f"<div><b>{trained['validation_loss']:.3f}</b><span>validation loss, nats a token</span></div>")
     return f'<div class="figures">{"".join(shown)}</div>'
 
 
@@ -129,9 +125,7 @@ def _languages(ledgers: Sequence[tuple[str, pa.Table]], colours: Mapping[str, st
     kept: dict[str, dict[str, int]] = {}
     for source, table in ledgers:
         counts = (
-            table.filter(pa.compute.equal(table["status"], "kept"))
-            .group_by("language")
-            .aggregate([([], "count_all")])
+            table.filter(pa.compute.equal(table["status"], "kept")).group_by("language").aggregate([([], "count_all")])
         )
         for row in counts.to_pylist():
             parts = kept.setdefault(row["language"] or "not identified", {})
@@ -158,23 +152,17 @@ def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
 def _training(trained: Mapping, metrics: Sequence[Mapping]) -> str:
     lines = {
         "training loss": [(m["step"], m["loss"]) for m in metrics if m.get("loss") is not None],
-        "validation loss": [
-            (m["step"], m["validation_loss"]) for m in metrics if m.get("validation_loss") is not None
-        ],
+        "validation loss": [(m["step"], m["validation_loss"]) for m in metrics if m.get("validation_loss") is not None],
     }
     unigram = trained.get("unigram_loss")
     chart = curves(lines, ("unigram model", unigram) if unigram else None, "step", "nats a token")
     bits = next((m["bits_per_byte"] for m in reversed(metrics) if m.get("bits_per_byte")), None)
     if not bits:
         return chart
-    rows = "".join(
-        f"<tr><td>{escape(source)}</td><td>{value:.3f}</td></tr>" for source, value in bits.items()
-    )
+    rows = "".join(f"<tr><td>{escape(source)}</td><td>{value:.3f}</td></tr>" for source, value in bits.items())
     return f"{chart}<table><tr><th>source</th><th>validation, bits per byte</th></tr>{rows}</table>"
 
 
 def _failures(sources: Mapping[str, Mapping]) -> str:
-    lines = [
-        f"<li>{escape(f['file'])}: {escape(f['error'])}</li>" for c in sources.values() for f in c["failures"]
-    ]
+    lines = [f"<li>{escape(f['file'])}: {escape(f['error'])}</li>" for c in sources.values() for f in c["failures"]]
     return f"<ul>{''.join(lines)}</ul>" if lines else "<p>none</p>"

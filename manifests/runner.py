@@ -22,7 +22,9 @@ from gristmill.manifests import model_steps, view
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
 from gristmill.manifests.inputs import Digests
-from gristmill.manifests.pipeline import Context, Pending, Planned, Step, pipeline, raw_groups, report_unit
+from gristmill.manifests.pipeline import Step, pipeline
+from gristmill.manifests.plan_training import report_unit
+from gristmill.manifests.planning import Context, Pending, Planned, raw_groups
 from gristmill.manifests.schema import Loaded, workers
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.store import Record, Store, Unit, atomic_write
@@ -87,7 +89,8 @@ class StepState:
 
 def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False) -> Context:
     """The manifest with its raw files, and the tokenizer that the lock file keeps."""
-    context = Context(loaded, raw_groups(loaded), Digests(place.store.root))
+    names = tuple(step.name for step in pipeline(loaded))
+    context = Context(loaded, raw_groups(loaded), Digests(place.store.root), step_names=names)
     locked = view.read_lock(place.run).get("tokenizer")
     if locked and not retrain_tokenizer:
         context.kept_tokenizer = place.store.load("tokenizer", locked["units"]["tokenizer"])
@@ -108,11 +111,7 @@ def survey(context: Context, place: Place, until: str | None = None) -> Iterator
 def _find(state: StepState, store: Store) -> None:
     for planned in state.planned:
         record = (
-            planned
-            if isinstance(planned, Record)
-            else store.record(planned)
-            if isinstance(planned, Unit)
-            else None
+            planned if isinstance(planned, Record) else store.record(planned) if isinstance(planned, Unit) else None
         )
         if record is not None:
             state.records.append(record)
@@ -138,14 +137,10 @@ def run(
             states.append(state)
             locked[state.step.name] = _lock_entry(state)
             order = [step.name for step in pipeline(loaded)]
-            view.write_lock(
-                place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked}
-            )
+            view.write_lock(place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked})
     except (RunStopped, ManifestError) as stopped:
         step = pipeline(loaded)[len(states)].name
-        atomic_write(
-            place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False)
-        )
+        atomic_write(place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False))
         raise
     (place.run / STATE).unlink(missing_ok=True)
     return states
@@ -185,9 +180,7 @@ def _lose(step: Step, failures: list[Failure], context: Context, progress: Progr
     if failures and step.name in BLOCKS and failures[0].expected:
         raise context.loaded.error(BLOCKS[step.name], failures[0].error)
     if failures and step.name != "extract":
-        shown = "\n  ".join(
-            f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10]
-        )
+        shown = "\n  ".join(f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10])
         raise RunStopped(f"{step.name} failed for {len(failures)} units:\n  {shown}")
     for failure in failures:
         source, name = failure.unit.source or "", failure.unit.name
@@ -217,9 +210,7 @@ def _check(state: StepState, context: Context, place: Place, progress: Progress,
     if name in ("extract", "filter", "decontaminate", "shards"):
         for source in context.groups:
             records = [r for r in state.records if r.source == source]
-            counting.guard(
-                name, source, counting.total(records), run_params, _examples(name, records, context)
-            )
+            counting.guard(name, source, counting.total(records), run_params, _examples(name, records, context))
     if name == "dedup":
         for source, c in state.records[0].counts["sources"].items():
             counts = {**c, "kept": c["documents"] - c["dropped"], "dropped": {"duplicates": c["dropped"]}}
@@ -234,9 +225,7 @@ def _examples(step: str, records: list[Record], context: Context, most: int = 10
         table = shards.read_table(record.folder / file)
         texts = context.records["extract"][(record.source, record.name)].folder / "texts.arrow"
         locators = (
-            table["locator"]
-            if "locator" in table.column_names
-            else shards.read_table(texts, ["locator"])["locator"]
+            table["locator"] if "locator" in table.column_names else shards.read_table(texts, ["locator"])["locator"]
         )
         for row, verdict in enumerate(
             table.select([n for n in ("rule", "value", "threshold") if n in table.column_names]).to_pylist()

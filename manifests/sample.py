@@ -69,9 +69,7 @@ def _replace(made: Path, out: Path) -> None:
 
 def main(
     packages: Annotated[Path, typer.Option(help="Cache of downloaded packages.")] = Path(".cache/packages"),
-    out: Annotated[Path, typer.Option(help="Folder of the sample; replaced as a whole.")] = Path(
-        ".cache/sample"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder of the sample; replaced as a whole.")] = Path(".cache/sample"),
 ) -> None:
     """Build the raw files that the demo reads."""
     start = time.monotonic()
@@ -80,9 +78,7 @@ def main(
     except (PackageMissing, CrawlFailed) as error:
         sys.exit(f"The sample was not built: {error}")
     except OSError as error:
-        sys.exit(
-            f"The sample was not built: {error}. Is there space and permission to write {out} and {packages}?"
-        )
+        sys.exit(f"The sample was not built: {error}. Is there space and permission to write {out} and {packages}?")
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
     print(f"sample: {len(files)} files, {size:.1f} MB in {out}, made in {time.monotonic() - start:.0f} s")

@@ -122,9 +122,7 @@ def pydoc_paths() -> list[str]:
     for package in filter(names.__contains__, DOCUMENTED):
         folders = importlib.util.find_spec(package).submodule_search_locations
         names += sorted(
-            f"{package}.{module.name}"
-            for module in pkgutil.iter_modules(folders)
-            if not module.name.startswith("_")
+            f"{package}.{module.name}" for module in pkgutil.iter_modules(folders) if not module.name.startswith("_")
         )
     topics = [f"topic?key={topic}" for topic in sorted({*pydoc.Helper.topics, *pydoc.Helper.keywords})]
     return ["/", "/topics.html", "/keywords.html"] + [f"/{t}" for t in topics] + [f"/{n}.html" for n in names]
@@ -182,8 +180,7 @@ def fetch(address: str, host: str, path: str) -> Answer:
     finally:
         connection.close()
     headers = [
-        (name, "Thu, 01 Jan 2026 00:00:00 GMT" if name == "Date" else value)
-        for name, value in response.getheaders()
+        (name, "Thu, 01 Jan 2026 00:00:00 GMT" if name == "Date" else value) for name, value in response.getheaders()
     ]
     return Answer(response.status, tuple(headers), body)
 
@@ -218,9 +215,7 @@ def write_warc(file: Path, host: str, answers: Iterable[tuple[str, Answer]]) -> 
             status = f"{answer.status} {http.client.responses[answer.status]}"
             response = StatusAndHeaders(status, list(answer.headers), protocol="HTTP/1.0")
             identity = write("response", uri, answer.body, response)
-            asked = StatusAndHeaders(
-                f"GET {path} HTTP/1.1", list(request_headers(host).items()), is_http_request=True
-            )
+            asked = StatusAndHeaders(f"GET {path} HTTP/1.1", list(request_headers(host).items()), is_http_request=True)
             write("request", uri, b"", asked, Concurrent_To=identity)
     return offsets
 

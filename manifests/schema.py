@@ -88,16 +88,12 @@ class Source(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Source":
         if bool(self.paths) == bool(self.paths_file):
-            raise ValueError(
-                "give the source its files by `paths`, or by `paths_file` with `base` (one of the two)"
-            )
+            raise ValueError("give the source its files by `paths`, or by `paths_file` with `base` (one of the two)")
         if self.limit is not None and self.sample is not None:
             raise ValueError("`limit` and `sample` both choose files; give one of the two")
         formats = extract.formats(self.kind)
         if self.format is not None and self.format not in formats:
-            raise ValueError(
-                f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}"
-            )
+            raise ValueError(f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}")
         filters.ruleset(self.filters, self.kind)
         return self
 
@@ -245,8 +241,7 @@ def load(path: Path) -> Loaded:
         raise ManifestError(_problems(path, lines, error)) from None
     loaded = Loaded(manifest, path, lines)
     problems = [
-        Problem(str(path), lines.line(where), _dotted(where), message)
-        for where, message in _across_blocks(manifest)
+        Problem(str(path), lines.line(where), _dotted(where), message) for where, message in _across_blocks(manifest)
     ]
     if problems:
         raise ManifestError(problems)

@@ -44,15 +44,11 @@ class SourceLines:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise ManifestError(
-                [Problem(str(path), None, "", "no such file; give the path of a manifest")]
-            ) from None
+            raise ManifestError([Problem(str(path), None, "", "no such file; give the path of a manifest")]) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ManifestError([Problem(str(path), None, "", f"cannot be read: {error}")]) from None
         if path.suffix == ".json":
-            text = text.replace(
-                "\t", "  "
-            )  # legal white space in JSON, not in YAML; never inside a JSON string
+            text = text.replace("\t", "  ")  # legal white space in JSON, not in YAML; never inside a JSON string
         try:
             data = YAML(typ="rt").load(text)
         except DuplicateKeyError as error:

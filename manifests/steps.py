@@ -45,9 +45,7 @@ def extract(unit: Unit, out: Path) -> Counts:
     """Bytes to texts."""
     p = unit.params
     paths = {i.name.removeprefix("raw/"): i.path for i in unit.inputs}
-    pieces = [
-        RawPiece(piece["file"], paths[piece["file"]], piece["start"], piece["end"]) for piece in p["pieces"]
-    ]
+    pieces = [RawPiece(piece["file"], paths[piece["file"]], piece["start"], piece["end"]) for piece in p["pieces"]]
     options = ReadOptions(format=p["format"], columns=p["columns"])
     return extract_files(pieces, unit.source or "", p["kind"], options, p["licence"], out)
 
@@ -86,9 +84,7 @@ def measure(unit: Unit, out: Path) -> Counts:
                 measured.cuts_c4.cast(SPAN_TYPE),
             ]
             if signature:
-                hashes, offsets = minhash.shingles(
-                    measured.word_hashes, measured.word_offsets, signature.ngram_words
-                )
+                hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, signature.ngram_words)
                 rows = minhash.signatures(hashes, offsets, signature)
                 # A document without a word has no signature: null, so that two of them are never near duplicates.
                 empty = np.diff(offsets) == 0
@@ -157,9 +153,7 @@ def decontaminate(unit: Unit, out: Path) -> Counts:
     """Texts that are still kept, against the benchmarks: verdicts, and the passages to cut."""
     params = DecontaminateParams(**unit.params["decontaminate"])
     files = tuple(
-        (i.name.removeprefix("benchmark/"), i.path, i.digest)
-        for i in unit.inputs
-        if i.name.startswith("benchmark/")
+        (i.name.removeprefix("benchmark/"), i.path, i.digest) for i in unit.inputs if i.name.startswith("benchmark/")
     )
     index = _benchmarks(files, params.ngram_words)
     schema = pa.schema([*VERDICT_SCHEMA, pa.field("cuts", SPAN_TYPE), pa.field("benchmark", pa.string())])
@@ -209,9 +203,7 @@ def shard(unit: Unit, out: Path) -> Counts:
     cut_column = unit.params["cut_lines"]
     lines = measured[f"cuts_{cut_column}"].to_pylist() if cut_column else None
     leaked = (
-        shards.read_table(unit.path("hits.arrow"), ["cuts"])["cuts"].to_pylist()
-        if _has(unit, "hits.arrow")
-        else None
+        shards.read_table(unit.path("hits.arrow"), ["cuts"])["cuts"].to_pylist() if _has(unit, "hits.arrow") else None
     )
     masks = PiiParams(**unit.params["pii"]) if unit.params["pii"] else None
     known = measured.select(["language", "language_score", "content_hash"]).to_pylist()
@@ -229,10 +221,7 @@ def shard(unit: Unit, out: Path) -> Counts:
                 text = text_row["text"]
                 edits[row] = [
                     *(Edit(s["start"], s["end"], "", "c4.line") for s in (lines[row] if lines else ())),
-                    *(
-                        Edit(s["start"], s["end"], "", "decontaminate")
-                        for s in (leaked[row] if leaked else ())
-                    ),
+                    *(Edit(s["start"], s["end"], "", "decontaminate") for s in (leaked[row] if leaked else ())),
                     *(pii.find(text, masks) if masks else ()),
                 ]
                 text_row["text"] = apply(text, edits[row])
@@ -246,9 +235,7 @@ def shard(unit: Unit, out: Path) -> Counts:
             yield from batcher.flush()
             start += batch.num_rows
 
-    kept = shards.write_batches(
-        out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""}
-    )
+    kept = shards.write_batches(out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""})
     table = _ledger(unit, measured, verdicts, edits)
     ledger.write_ledger(out / "ledger.parquet", table)
     return {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
@@ -284,9 +271,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
     texts = shards.read_table(unit.path("texts.arrow"), ["id", "source", "kind", "locator", "url", "title"])
     rows = len(verdicts)
     spans = [
-        [{"start": e.start, "end": e.end, "replacement": e.replacement, "rule": e.rule} for e in edit]
-        if edit
-        else None
+        [{"start": e.start, "end": e.end, "replacement": e.replacement, "rule": e.rule} for e in edit] if edit else None
         for edit in edits
     ]
     columns = {

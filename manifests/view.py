@@ -29,10 +29,7 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
         return {"tokens": {f"{r.source}/{r.name}.arrow": r.folder / "tokens.arrow" for r in records}}
     if step == "pretrain":  # the last checkpoint, in a folder that every litgpt command works on
         files = {
-            n.removeprefix("final/"): r.folder / n
-            for r in records
-            for n in r.outputs
-            if not n.startswith("step-")
+            n.removeprefix("final/"): r.folder / n for r in records for n in r.outputs if not n.startswith("step-")
         }
         return {"checkpoints/pretrain": files}
     folder = {"tokenizer": "tokenizer", "pack": "packed", "report": "report"}.get(step)

@@ -25,9 +25,7 @@ def test_every_package_on_disk_is_listed_in_pyproject():
     """Folders of data files too: setuptools takes them for packages."""
     listed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {file.parent for p in PACKAGES for file in (PROJECT / p).rglob("*") if file.is_file()}
-    found = {
-        f"gristmill.{f.relative_to(PROJECT)}".replace("/", ".") for f in folders if f.name != "__pycache__"
-    }
+    found = {f"gristmill.{f.relative_to(PROJECT)}".replace("/", ".") for f in folders if f.name != "__pycache__"}
     assert set(listed) == found
 
 
@@ -44,14 +42,11 @@ def test_imports_only_point_back_along_the_pipeline(path):
 
 
 def test_only_the_schema_knows_pydantic():
-    assert [p.name for p in MODULES if any(n.split(".")[0] == "pydantic" for n in imported(p))] == [
-        "schema.py"
-    ]
+    assert [p.name for p in MODULES if any(n.split(".")[0] == "pydantic" for n in imported(p))] == ["schema.py"]
 
 
 def test_planning_imports_neither_torch_nor_litgpt():
-    code = "import sys, gristmill.manifests.cli; print([m for m in ('torch', 'litgpt', 'datatrove') if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "[]\n"
+    code = (
+        "import sys, gristmill.manifests.cli; print([m for m in ('torch', 'litgpt', 'datatrove') if m in sys.modules])"
     )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -120,9 +120,7 @@ def train(texts: Iterable[str], params: TokenizerParams) -> Tokenizer:
     sample = _Measured(texts)
     tokenizer.train_from_iterator(sample, trainer)
     if not sample.num_bytes:
-        raise ValueError(
-            "the sample for the tokenizer holds no text; check the sources' filters, or set a path."
-        )
+        raise ValueError("the sample for the tokenizer holds no text; check the sources' filters, or set a path.")
     size = tokenizer.get_vocab_size()
     if size < params.vocab_size:
         log.warning(

@@ -54,9 +54,7 @@ def encode_shard(
     with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in read_batches(Path(shard), ["id", "text"]):
             tokens, ends = encode_texts(batch["text"].to_pylist(), tokenizer, end_id, dtype)
-            column = pa.LargeListArray.from_arrays(
-                pa.array(ends), pa.array(tokens), type=schema.field("tokens").type
-            )
+            column = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(tokens), type=schema.field("tokens").type)
             writer.write_batch(pa.record_batch([batch["id"].cast(pa.string()), column], schema=schema))
             counts["documents"] += len(batch)
             counts["tokens"] += len(tokens)
@@ -73,9 +71,7 @@ def encode_texts(
     """
 
     def safe(left: str, right: str) -> bool:
-        both, first, second = tokenizer.encode_batch_fast(
-            [left + right, left, right], add_special_tokens=False
-        )
+        both, first, second = tokenizer.encode_batch_fast([left + right, left, right], add_special_tokens=False)
         return both.ids == first.ids + second.ids
 
     parts: list[np.ndarray] = []
@@ -168,9 +164,7 @@ def open_tokens(path: str | Path) -> TokenFile:
         buffer = mapped.read_buffer()
     reader = pa.ipc.open_file(pa.BufferReader(buffer))
     metadata = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
-    if metadata.get("gristmill.contract") != "tokens" or metadata.get("gristmill.version") != str(
-        TOKENS_VERSION
-    ):
+    if metadata.get("gristmill.contract") != "tokens" or metadata.get("gristmill.version") != str(TOKENS_VERSION):
         raise ValueError(f"{path} is no token shard of version {TOKENS_VERSION}; encode its documents again.")
     dtype = np.dtype(reader.schema.field("tokens").type.value_type.to_pandas_dtype())
     batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]

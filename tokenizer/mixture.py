@@ -24,9 +24,7 @@ class MixtureParams:
         if self.tokens is not None and self.tokens < 1:
             raise ValueError(f"tokens: {self.tokens} must be at least 1; leave it out for all there is.")
         if not 0 <= self.validation < 1:
-            raise ValueError(
-                f"validation: {self.validation} must be a share of at least 0 and below 1, such as 0.01."
-            )
+            raise ValueError(f"validation: {self.validation} must be a share of at least 0 and below 1, such as 0.01.")
 
 
 def is_validation(ids: Iterable[str], share: float, seed: int) -> np.ndarray:
@@ -59,13 +57,9 @@ def allocate(
     shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
     caps = {s: int(available[s] * Fraction(str(max_epochs.get(s, 1)))) for s in shares}
     if empty := [source for source in shares if not available[source]]:
-        raise ValueError(
-            f"no tokens in {', '.join(sorted(empty))}; set weight: 0, or look at what its filters drop."
-        )
+        raise ValueError(f"no tokens in {', '.join(sorted(empty))}; set weight: 0, or look at what its filters drop.")
     if not shares:
-        raise ValueError(
-            "no source has tokens to train on; give at least one a weight above 0 and documents."
-        )
+        raise ValueError("no source has tokens to train on; give at least one a weight above 0 and documents.")
     total = sum(shares.values())
     most = min(int(caps[s] * total / shares[s]) for s in shares)
     if weights is None and tokens is None:
@@ -82,15 +76,9 @@ def _check_names(
     problems = []
     if weights is not None:
         if missing := [s for s in available if s not in weights]:
-            problems.append(
-                f"no weight for {', '.join(missing)}: give every source one (0 leaves it out), or none"
-            )
-        problems += [
-            f"weight of {s} is {w}: it must be 0 or more" for s, w in weights.items() if not 0 <= w < math.inf
-        ]
-    problems += [
-        f"max_epochs of {s} is {e}: it must be above 0" for s, e in max_epochs.items() if not 0 < e < math.inf
-    ]
+            problems.append(f"no weight for {', '.join(missing)}: give every source one (0 leaves it out), or none")
+        problems += [f"weight of {s} is {w}: it must be 0 or more" for s, w in weights.items() if not 0 <= w < math.inf]
+    problems += [f"max_epochs of {s} is {e}: it must be above 0" for s, e in max_epochs.items() if not 0 < e < math.inf]
     unknown = sorted({*(weights or {}), *max_epochs} - set(available))
     if unknown:
         problems.append(f"no such source: {', '.join(unknown)} (there are {', '.join(sorted(available))})")
@@ -124,28 +112,16 @@ def _shortage(
     lines, raised = [], []
     for source in _short(shares, caps, tokens):
         asked = math.ceil(tokens * shares[source] / total)
-        lines.append(
-            f"{source} must give {asked:,} tokens and has {caps[source]:,}, {asked - caps[source]:,} short"
-        )
+        lines.append(f"{source} must give {asked:,} tokens and has {caps[source]:,}, {asked - caps[source]:,} short")
         raised.append(f"{source} to {math.ceil(Fraction(asked * 100, available[source])) / 100:.15g}")
     ways = [f"raise max_epochs of {', '.join(raised)}", f"set tokens: {most} or less"]
     lower = _feasible_weights(shares, caps, tokens)
     if weights is not None and lower:
-        ways.insert(
-            1, "lower the weight of " + ", ".join(f"{s} to {w:.15g}" for s, w in sorted(lower.items()))
-        )
-    return (
-        "the mixture asks for more than there is: "
-        + "; ".join(lines)
-        + ". To mend it, "
-        + ", or ".join(ways)
-        + "."
-    )
+        ways.insert(1, "lower the weight of " + ", ".join(f"{s} to {w:.15g}" for s, w in sorted(lower.items())))
+    return "the mixture asks for more than there is: " + "; ".join(lines) + ". To mend it, " + ", or ".join(ways) + "."
 
 
-def _feasible_weights(
-    shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int
-) -> dict[str, float]:
+def _feasible_weights(shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int) -> dict[str, float]:
     """Lower weights for the sources that run out, the others' as they are; {} if no weights would do."""
     capped: dict[str, int] = {}
     while True:

@@ -139,17 +139,13 @@ def pack(
     return counts["train"] | {"validation": counts["validation"]}
 
 
-def _catalogue(
-    token_shards: Sequence[tuple[str, str, str | Path]], seed: int
-) -> tuple[_Documents, TokenFile]:
+def _catalogue(token_shards: Sequence[tuple[str, str, str | Path]], seed: int) -> tuple[_Documents, TokenFile]:
     """All documents, and one open shard that speaks for all of them."""
     shards = sorted((TokenShard(*shard) for shard in token_shards), key=lambda shard: shard[:2])
     if not shards:
         raise ValueError("there are no token shards to pack; run the tokens step first.")
     if twice := [a.name for a, b in pairwise(shards) if a[:2] == b[:2]]:
-        raise ValueError(
-            f"token shards named twice in one source: {', '.join(twice)}; give each its own name."
-        )
+        raise ValueError(f"token shards named twice in one source: {', '.join(twice)}; give each its own name.")
     opened = [open_tokens(shard.path) for shard in shards]
     for shard, file in zip(shards, opened, strict=True):
         if (file.tokenizer, file.end_id) != (opened[0].tokenizer, opened[0].end_id):

@@ -38,9 +38,7 @@ ROWS_SCHEMA = pa.schema(
     [
         pa.field(
             "segments",
-            pa.list_(
-                pa.field("item", pa.struct([pa.field(n, t, False) for n, t in _SEGMENT.items()]), False)
-            ),
+            pa.list_(pa.field("item", pa.struct([pa.field(n, t, False) for n, t in _SEGMENT.items()]), False)),
             nullable=False,
         )
     ]
@@ -88,9 +86,7 @@ def places(lengths: np.ndarray, first: np.ndarray) -> np.ndarray:
     return before - before[first]
 
 
-def write_rows(
-    folder: Path, segments: Segments, names: Sequence[tuple[str, str]], metadata: Mapping[str, str]
-) -> None:
+def write_rows(folder: Path, segments: Segments, names: Sequence[tuple[str, str]], metadata: Mapping[str, str]) -> None:
     """Write the rows of one split into `folder`, 8,192 to a file; `names` are (source, shard), sorted."""
     folder.mkdir(parents=True, exist_ok=True)
     schema = ROWS_SCHEMA.with_metadata(_metadata("rows", metadata))
@@ -99,12 +95,8 @@ def write_rows(
         bounds = np.searchsorted(segments.packed_row, np.arange(first, last + 1))
         chosen = slice(bounds[0], bounds[-1])
         columns = _columns(segments, chosen, names)
-        struct = pa.StructArray.from_arrays(
-            list(columns.values()), fields=list(schema.field(0).type.value_type)
-        )
-        lists = pa.ListArray.from_arrays(
-            pa.array(bounds - bounds[0], pa.int32()), struct, type=schema.field(0).type
-        )
+        struct = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field(0).type.value_type))
+        lists = pa.ListArray.from_arrays(pa.array(bounds - bounds[0], pa.int32()), struct, type=schema.field(0).type)
         path = folder / f"rows-{first:010d}.arrow"
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
             writer.write_batch(pa.record_batch([lists], schema=schema))
@@ -133,9 +125,7 @@ def write_index(
         writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
 
 
-def _columns(
-    segments: Segments, chosen: slice | np.ndarray, names: Sequence[tuple[str, str]]
-) -> dict[str, pa.Array]:
+def _columns(segments: Segments, chosen: slice | np.ndarray, names: Sequence[tuple[str, str]]) -> dict[str, pa.Array]:
     sources = sorted({source for source, _ in names})
     shards = sorted({shard for _, shard in names})
     source_of = np.array([sources.index(source) for source, _ in names], np.int32)
@@ -184,9 +174,7 @@ def open_rows(folder: str | Path) -> PackedRows:
     )
 
 
-def gather(
-    rows: pa.Table, shards: Mapping[tuple[str, str], TokenFile], width: int, end_id: int
-) -> np.ndarray:
+def gather(rows: pa.Table, shards: Mapping[tuple[str, str], TokenFile], width: int, end_id: int) -> np.ndarray:
     """The tokens of packed rows, int64[B, width], padded with `end_id`.
 
     `rows` is a slice of `PackedRows.table`, `shards` the open token shards by (source, shard), `width` seq_length + 1.
@@ -205,9 +193,7 @@ def gather(
             opened = shards[source.dictionary[s].as_py(), shard.dictionary[n].as_py()]
             chosen = np.flatnonzero(pairs == pair)
             begin = opened.starts[row[chosen]] + start[chosen]
-            for to, at, count in zip(
-                place[chosen].tolist(), begin.tolist(), length[chosen].tolist(), strict=True
-            ):
+            for to, at, count in zip(place[chosen].tolist(), begin.tolist(), length[chosen].tolist(), strict=True):
                 tokens[to : to + count] = opened.file[at : at + count]
     return tokens.reshape(len(rows), width)
 
@@ -242,6 +228,4 @@ def rows_of(index: str | Path, source: str, shard: str, row: int) -> pa.Table:
     """Where the tokens of one document went: its lines of `index.arrow`, none if it was never drawn."""
     with pa.memory_map(str(index)) as file:
         table = pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all()
-    return table.filter(
-        (pc.field("source") == source) & (pc.field("shard") == shard) & (pc.field("row") == row)
-    )
+    return table.filter((pc.field("source") == source) & (pc.field("shard") == shard) & (pc.field("row") == row))

@@ -177,9 +177,7 @@ def _model_problems(model: Mapping[str, object]) -> list[str]:
             f" n_embd: {-(-n_embd // n_head) * n_head}, or a head_size"
         )
     if groups and n_head and n_head % groups:
-        problems.append(
-            f"model.n_head {n_head} is not a multiple of model.n_query_groups {groups}; use a divisor"
-        )
+        problems.append(f"model.n_head {n_head} is not a multiple of model.n_query_groups {groups}; use a divisor")
     return problems
 
 
@@ -194,9 +192,7 @@ def _starting_fields(model: Mapping[str, object], problems: list[str]) -> Mappin
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f"did you mean {near[0]}?" if near else "`litgpt pretrain list` names them"
-        problems.append(
-            f"model.name {name!r} is no model of LitGPT; {hint}, or leave it out and set the sizes"
-        )
+        problems.append(f"model.name {name!r} is no model of LitGPT; {hint}, or leave it out and set the sizes")
         return {}
     return known[name]
 
@@ -226,9 +222,7 @@ def model_fields(params: PretrainParams, vocab_size: int, seq_length: int) -> di
     Raises ValueError if `name` cannot be looked up because litgpt is not installed.
     """
     if "name" in params.model and _litgpt_models() is None:
-        raise ValueError(
-            "model.name needs litgpt to look it up; pip install 'gristmill[train]', or set the sizes"
-        )
+        raise ValueError("model.name needs litgpt to look it up; pip install 'gristmill[train]', or set the sizes")
     fields = {"name": "gristmill", **_starting_fields(params.model, []), **params.model}
     multiple = fields.get("padding_multiple", 64)
     fields.update(

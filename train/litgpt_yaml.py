@@ -73,12 +73,7 @@ def litgpt_config(run: Path, params: PretrainParams, seed: int) -> dict[str, obj
 
 def write(path: Path, config: dict[str, object]) -> None:
     """Write the configuration as YAML, in the order in which it is read best."""
-    text = (
-        "# litgpt pretrain --config "
-        + os.path.basename(path)
-        + "\n"
-        + yaml.safe_dump(config, sort_keys=False)
-    )
+    text = "# litgpt pretrain --config " + os.path.basename(path) + "\n" + yaml.safe_dump(config, sort_keys=False)
     path.write_text(text, encoding="utf-8")
 
 

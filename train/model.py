@@ -31,9 +31,7 @@ def initialize(model: GPT, seed: int) -> None:
     """
     config = model.config
     small = {
-        id(module.proj.weight)
-        for module in model.modules()
-        if isinstance(module, (LLaMAMLP, CausalSelfAttention))
+        id(module.proj.weight) for module in model.modules() if isinstance(module, (LLaMAMLP, CausalSelfAttention))
     }
     for name, parameter in model.named_parameters():
         if parameter.ndim >= 2:

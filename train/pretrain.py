@@ -167,9 +167,7 @@ def backward_over_batch(
     for start in starts:
         batch = rows.inputs_and_targets(start + rank * params.micro_batch_size, params.micro_batch_size)
         inputs, targets = (tensor.to(device) for tensor in batch)
-        waits = (
-            world_size > 1 and start != starts[-1]
-        )  # gradients are exchanged once, with the last micro batch
+        waits = world_size > 1 and start != starts[-1]  # gradients are exchanged once, with the last micro batch
         with parallel.no_sync() if waits else contextlib.nullcontext():
             with autocast:
                 loss = token_nll(parallel(inputs), targets).sum()
@@ -263,9 +261,7 @@ def announce(
         log.info("going on from %s", found.folder)
 
 
-def training_line(
-    progress: Progress, logged: Progress, grad_norm: float, rate: float
-) -> dict[str, float | int]:
+def training_line(progress: Progress, logged: Progress, grad_norm: float, rate: float) -> dict[str, float | int]:
     """The meters of the steps since the line before."""
     interval = metrics.Interval(
         start_s=logged.seconds,

@@ -63,9 +63,7 @@ def validate(
     return Scores(
         loss=float(total_nll / max(1.0, total_tokens)),
         bits_per_byte={
-            source: nll_of[i] / math.log(2) / size_of[i]
-            for i, source in enumerate(rows.sources)
-            if size_of[i]
+            source: nll_of[i] / math.log(2) / size_of[i] for i, source in enumerate(rows.sources) if size_of[i]
         },
         tokens=int(total_tokens),
     )

@@ -103,9 +103,7 @@ def test_books_begin_and_end_with_their_own_words(library):
         " troubled dreams, he found himself transformed in his bed into a horrible vermin. He lay"
     )
     assert text.endswith("Grete was the first to get up and stretch out her young body.")
-    assert library["pg2000"].text.endswith(
-        "van ya tropezando, y han de caer del todo, sin duda alguna. Vale.\n\nFin"
-    )
+    assert library["pg2000"].text.endswith("van ya tropezando, y han de caer del todo, sin duda alguna. Vale.\n\nFin")
     assert "Longtemps, je me suis couché de bonne heure. Parfois, à peine ma bougie" in library["pg2650"].text
     assert (
         "呻吟，病聲也。呻吟語，病時語也。病中疾痛，惟病者知，難與他人道，亦惟病時覺，既瘉，旋復忘也。"
@@ -171,9 +169,7 @@ def test_an_html_book_is_read_without_its_boilerplate():
     assert record.title == "Emma"
 
 
-@pytest.mark.parametrize(
-    ("data", "what"), [(b"%PDF-1.4", "PDF"), (b"\0\1\2" * 50, "binary"), (b"{\\rtf1", "RTF")]
-)
+@pytest.mark.parametrize(("data", "what"), [(b"%PDF-1.4", "PDF"), (b"\0\1\2" * 50, "binary"), (b"{\\rtf1", "RTF")])
 def test_what_is_no_book_is_refused_with_advice(data, what):
     with pytest.raises(UnreadableFile, match=what):
         read(data)

@@ -151,9 +151,13 @@ def test_an_spdx_header_is_read_from_any_comment():
     )
     assert spdx_header("# SPDX-License-Identifier: (MIT OR Apache-2.0)\nx") == "(MIT OR Apache-2.0)"
     assert spdx_header("nothing") is None
-    assert [
-        is_licence_file(name) for name in ("LICENSE", "COPYING.LESSER", "UNLICENSE", "license.py", "a.c")
-    ] == [True, True, True, False, False]
+    assert [is_licence_file(name) for name in ("LICENSE", "COPYING.LESSER", "UNLICENSE", "license.py", "a.c")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_file_takes_the_licence_of_the_nearest_folder_or_its_own_header():
@@ -165,9 +169,7 @@ def test_a_file_takes_the_licence_of_the_nearest_folder_or_its_own_header():
         "r/sub/LICENSE-MIT": MIT.encode(),
         "r/LICENSE": b"Mozilla Public License Version 2.0",
     }
-    found = {
-        record.record: record.licence for record in read(io.BytesIO(tar(files)), "r.tar.gz", ReadOptions())
-    }
+    found = {record.record: record.licence for record in read(io.BytesIO(tar(files)), "r.tar.gz", ReadOptions())}
     assert (found["r/a.py"], found["r/sub/b.py"], found["r/c.py"]) == ("MPL-2.0", "Apache-2.0 OR MIT", "ISC")
 
 
@@ -177,9 +179,7 @@ def test_an_archive_and_its_files_alone_give_the_same_texts():
     with zipfile.ZipFile(zipped, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    from_tar = [
-        (record.record, record.text) for record in read(io.BytesIO(tar(files)), "r.tgz", ReadOptions())
-    ]
+    from_tar = [(record.record, record.text) for record in read(io.BytesIO(tar(files)), "r.tgz", ReadOptions())]
     zipped.seek(0)
     from_zip = [(record.record, record.text) for record in read(zipped, "r.zip", ReadOptions())]
     assert from_tar == from_zip == [(name, one(name, data).text) for name, data in files.items()]
@@ -235,8 +235,7 @@ def test_real_repositories(samples, repository):
         for record in documents:
             raw = archive.extractfile(record.record).read()
             assert (
-                record.text.encode()
-                == raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                record.text.encode() == raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 or "encoding" in record.meta
             )
     assert Counter(type(record) for record in found)[NotDocument] < 0.1 * len(found)

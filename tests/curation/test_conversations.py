@@ -63,10 +63,7 @@ def test_the_best_path_is_the_document_and_the_other_messages_are_counted():
 def test_all_three_shapes_give_the_same_text():
     tree = {"message_tree_id": "p", "tree_state": "ready_for_export", "prompt": nested()}
     assert [
-        record.text
-        for rows in ([tree], [nested()], FLAT)
-        for record in read(rows)
-        if isinstance(record, Extracted)
+        record.text for rows in ([tree], [nested()], FLAT) for record in read(rows) if isinstance(record, Extracted)
     ] == [TEXT] * 3
     assert len(read([tree])) == len(read([nested()])) == 1
 
@@ -153,11 +150,7 @@ KEYS = (
 )
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.sampled_from(KEYS), VALUES | st.sampled_from(["a", "b"]), max_size=6), max_size=4
-    )
-)
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES | st.sampled_from(["a", "b"]), max_size=6), max_size=4))
 def test_rows_of_any_shape_are_each_accounted_for_once(rows):
     assert len(read(rows)) == len(rows)
 
@@ -189,11 +182,7 @@ def test_trees_and_nested_messages_of_the_same_talk_agree(samples):
 
 def test_a_real_conversation_reads_as_it_should(samples):
     records = read([(samples / "forum" / "oasst" / "oasst1-en-validation.messages.jsonl").read_bytes()])
-    (found,) = [
-        record
-        for record in records
-        if getattr(record, "record", "") == "14604d53-d240-4bca-a998-245bc62a8861"
-    ]
+    (found,) = [record for record in records if getattr(record, "record", "") == "14604d53-d240-4bca-a998-245bc62a8861"]
     assert found.text == (
         "User: Do you know how to speak German?\n\n"
         "Assistant: Yes, I am capable of replying to a task in German. How can I help you?\n\n"

@@ -62,9 +62,7 @@ def archive(*captures: tuple[str, str, list[tuple[str, str]], bytes]) -> bytes:
     writer = WARCWriter(out, gzip=True)
     for url, status, headers, body in captures:
         http = StatusAndHeaders(status, headers, protocol="HTTP/1.1")
-        writer.write_record(
-            writer.create_warc_record(url, "response", payload=io.BytesIO(body), http_headers=http)
-        )
+        writer.write_record(writer.create_warc_record(url, "response", payload=io.BytesIO(body), http_headers=http))
     return out.getvalue()
 
 
@@ -138,9 +136,7 @@ def test_heritrix_archive_of_2008_is_accounted_for_by_type(samples):
 
 
 def test_common_crawl_page_in_warc_wet_and_wat(samples):
-    warc, wet, wat = (
-        outcomes(samples / "crawl" / f"whirlwind.warc.{kind}gz") for kind in ("", "wet.", "wat.")
-    )
+    warc, wet, wat = (outcomes(samples / "crawl" / f"whirlwind.warc.{kind}gz") for kind in ("", "wet.", "wat."))
     assert counted(warc) == {"document": 1, "warc_warcinfo": 1, "warc_request": 1, "warc_metadata": 1}
     assert counted(wet) == {"document": 1, "warc_warcinfo": 1}
     assert counted(wat) == {"warc_warcinfo": 1, "warc_metadata": 1}
@@ -212,9 +208,7 @@ def test_malformed_archives_give_their_records_or_a_reason(samples, name):
         assert texts[1].endswith("真理不是。")
         assert texts[2].endswith("Правда нет.")
     elif name == "example-iana.org-chunked.warc":
-        assert texts[0].startswith(
-            "Internet Assigned Numbers Authority\n\nThe global coordination of the DNS Root"
-        )
+        assert texts[0].startswith("Internet Assigned Numbers Authority\n\nThe global coordination of the DNS Root")
         assert "001c37" not in texts[0]
     else:
         assert texts in ([], [EXAMPLE_DOMAIN])

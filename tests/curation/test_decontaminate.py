@@ -26,9 +26,7 @@ CLEAN = "The mill stood by the river, and nobody in the village could remember w
 
 
 def benchmark(*questions: str, **fields) -> io.BytesIO:
-    return io.BytesIO(
-        "\n".join(json.dumps({"id": "x-1", "question": q, **fields}) for q in questions).encode()
-    )
+    return io.BytesIO("\n".join(json.dumps({"id": "x-1", "question": q, **fields}) for q in questions).encode())
 
 
 INDEX = build_index([("eval/a.jsonl", benchmark(QUESTION, OTHER, SHORT, CHINESE))])
@@ -78,9 +76,7 @@ def test_a_short_question_matches_as_a_whole_and_its_answers_do_not():
     assert leaked(f"{CLEAN}{SHORT} {CLEAN}") == [SHORT]
     assert leaked(SHORT.replace("Alpine", "alpine")) == [SHORT.replace("Alpine", "alpine")]
     assert leaked(SHORT.removesuffix(" country?")) == []
-    index = build_index(
-        [("a.jsonl", benchmark(SHORT, choices=["an increase in the price of a good or service"]))]
-    )
+    index = build_index([("a.jsonl", benchmark(SHORT, choices=["an increase in the price of a good or service"]))])
     assert leaked("There was an increase in the price of a good or service.", index) == []
 
 
@@ -90,9 +86,7 @@ def test_scripts_without_spaces_and_marks():
     assert len(words(hindi)) == len(hindi.split())
     index = build_index([("h.jsonl", benchmark(hindi))])
     assert leaked(hindi, index) == [hindi]
-    accents = (
-        "Où était l'élève français quand le garçon a découvert que la forêt avait brûlé près de l'étang?"
-    )
+    accents = "Où était l'élève français quand le garçon a découvert que la forêt avait brûlé près de l'étang?"
     index = build_index([("f.jsonl", benchmark(accents))])
     assert leaked(unicodedata.normalize("NFD", accents), index) == [unicodedata.normalize("NFD", accents)]
 
@@ -168,9 +162,7 @@ def test_hashes_of_equal_windows_are_equal():
         found = benchmark_index.hashes(codes, width)
         assert len(found) == 10 - width + 1
         assert found[0] == found[5]
-        assert len(set(found.tolist())) == len(
-            {tuple(codes[i : i + width].tolist()) for i in range(len(found))}
-        )
+        assert len(set(found.tolist())) == len({tuple(codes[i : i + width].tolist()) for i in range(len(found))})
     assert len(benchmark_index.hashes(codes, 11)) == 0
 
 

@@ -23,9 +23,7 @@ class Corpus:
 
     def __init__(self, texts):
         self.texts = list(texts)
-        vocabulary = {
-            word: number for number, word in enumerate(sorted({w for t in self.texts for w in t.split()}), 1)
-        }
+        vocabulary = {word: number for number, word in enumerate(sorted({w for t in self.texts for w in t.split()}), 1)}
         words = [np.array([vocabulary[w] for w in t.split()], np.uint64) for t in self.texts]
         offsets = np.cumsum([0, *map(len, words)])
         hashes = minhash.mixed(np.concatenate([*words, np.zeros(0, np.uint64)]))
@@ -208,9 +206,7 @@ def test_a_thousand_copies_cost_a_thousand_comparisons(monkeypatch):
     words = prose(9, 80)
     corpus = Corpus([edited(words, [number % 80]) for number in range(1500)])
     compared = []
-    monkeypatch.setattr(
-        duplicates, "_jaccard", lambda a, b, real=duplicates._jaccard: compared.append(1) or real(a, b)
-    )
+    monkeypatch.setattr(duplicates, "_jaccard", lambda a, b, real=duplicates._jaccard: compared.append(1) or real(a, b))
     result = corpus.resolve(exact=False)
     assert sum(result["kept"].to_pylist()) == 1
     assert len(compared) == 1499

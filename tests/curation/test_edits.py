@@ -29,9 +29,7 @@ MASK = "\ue000"
     st.randoms(),
 )
 def test_untouched_text_stays_and_the_order_of_edits_does_not_matter(text, spans, random):
-    edits = [
-        Edit(min(a, b), max(a, b), mask, "r") for a, b, mask in spans if a != b and max(a, b) <= len(text)
-    ]
+    edits = [Edit(min(a, b), max(a, b), mask, "r") for a, b, mask in spans if a != b and max(a, b) <= len(text)]
     covered = {i for e in edits for i in range(e.start, e.end)}
     untouched = "".join(c for i, c in enumerate(text) if i not in covered)
     result = apply(text, edits)

@@ -81,9 +81,9 @@ def test_a_locked_book_is_a_named_loss():
 
 
 def test_a_page_that_is_not_well_formed_is_mended():
-    assert read(
-        book(**{"OPS/a.xhtml": "<html><title/><body><p>Second&nbsp;tale &mdash; <b>torn</p>"})
-    ).text == ("First tale.\n\nSecond tale — torn")
+    assert read(book(**{"OPS/a.xhtml": "<html><title/><body><p>Second&nbsp;tale &mdash; <b>torn</p>"})).text == (
+        "First tale.\n\nSecond tale — torn"
+    )
 
 
 def test_a_page_can_hold_verse_tables_lists_notes_and_formulas():

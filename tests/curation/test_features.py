@@ -97,9 +97,7 @@ TEXT = st.text(ALPHABET, max_size=120)
 @given(TEXT)
 @settings(max_examples=150, deadline=None)
 def test_words_agree_with_a_regular_expression(text):
-    text = regex.sub(
-        r"[^\u0000-\uffff]|\p{Cn}|\p{Cf}|[\u1A20-\u1AAF\u1B00-\u1B7F\uA980-\uA9FF\u1950-\u19DF]", "", text
-    )
+    text = regex.sub(r"[^\u0000-\uffff]|\p{Cn}|\p{Cf}|[\u1A20-\u1AAF\u1B00-\u1B7F\uA980-\uA9FF\u1950-\u19DF]", "", text)
     text = regex.sub(r"[〇〡-〩ヿ々〆㆐-㇯ꀀ-꒏]|[\p{No}\p{Nl}]|\p{Lm}|[\x1c-\x1f\x85]", "", text)
     codes = words.code_points((text + "\n").encode())
     found, _, _ = words.scan(codes)
@@ -122,9 +120,7 @@ def test_hashes_do_not_collide_on_half_a_million_short_words():
     text = " ".join(a + b + c + d for a in letters for b in letters for c in letters for d in letters)
     hashes = measure(pa.array([text])).word_hashes
     assert len(np.unique(hashes)) == len(hashes) == 26**4
-    assert (
-        len(np.unique(hashes >> np.uint64(32))) > 26**4 * 0.9999
-    )  # the upper half alone, as signatures use it
+    assert len(np.unique(hashes >> np.uint64(32))) > 26**4 * 0.9999  # the upper half alone, as signatures use it
 
 
 def test_character_classes_are_pythons_own():
@@ -270,9 +266,7 @@ def test_a_document_measures_the_same_in_any_batch_and_every_value_is_finite(tex
 
 
 def test_blocks_and_groups_change_nothing(monkeypatch):
-    texts = pa.array(
-        [ARTICLE, "", "日本語。\n" * 30, ARTICLE.upper() * 3, "x", "caf\u0301e [1]\nuse cookies"] * 2
-    )
+    texts = pa.array([ARTICLE, "", "日本語。\n" * 30, ARTICLE.upper() * 3, "x", "caf\u0301e [1]\nuse cookies"] * 2)
     whole = measure(texts)
     for size in (1, 50, 300):
         monkeypatch.setattr(words, "BLOCK_BYTES", size)
@@ -341,9 +335,7 @@ def check_against_datatrove(texts: list[str], monkeypatch) -> Counter:
     """Compare decisions document by document; returns how often each of datatrove's reasons was agreed on."""
     for module in (repetition_filter, quality_filter, fineweb_quality_filter):
         monkeypatch.setattr(module, "split_into_words", lambda text, language: tokens(text))
-    monkeypatch.setattr(
-        c4_filters, "split_into_sentences", lambda line, language: ["."] * num_sentences(line)
-    )
+    monkeypatch.setattr(c4_filters, "split_into_sentences", lambda line, language: ["."] * num_sentences(line))
     stages = {
         "gopher_repetition": repetition_filter.GopherRepetitionFilter(),
         "gopher_quality": quality_filter.GopherQualityFilter(),
@@ -403,8 +395,7 @@ def test_repetition_shares_are_those_of_datatrove_on_real_articles(samples):
         found = table[f"top_{n}_gram_char_frac"].to_pylist()
         grams = [repetition_filter.get_n_grams(tokens(text), n) for text in texts]
         expected = [
-            repetition_filter.find_top_duplicate(gram) / len(text)
-            for gram, text in zip(grams, texts, strict=True)
+            repetition_filter.find_top_duplicate(gram) / len(text) for gram, text in zip(grams, texts, strict=True)
         ]
         assert found == pytest.approx(expected, abs=1e-12)
 

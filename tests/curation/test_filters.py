@@ -82,9 +82,7 @@ def test_fineweb_asks_in_the_order_of_its_pipeline_and_sees_the_text_after_the_c
 def test_the_verdict_names_the_first_rule_that_fails_with_value_and_threshold():
     table = measure(pa.array([PROSE, "too short", "I am your father.\n" * 4])).table
     found = judge(table, ruleset("gopher", "crawl"))
-    assert found.schema == pa.schema(
-        [("rule", pa.string()), ("value", pa.float64()), ("threshold", pa.float64())]
-    )
+    assert found.schema == pa.schema([("rule", pa.string()), ("value", pa.float64()), ("threshold", pa.float64())])
     assert found.to_pylist() == [
         {"rule": None, "value": None, "threshold": None},
         {"rule": "gopher.top_2_gram", "value": 1.0, "threshold": 0.2},

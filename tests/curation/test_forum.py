@@ -16,9 +16,7 @@ from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Un
 MBOX = b"From ann at x.org  Sun Nov  1 10:00:00 2020\nFrom: Ann <a@x.org>\nSubject: S\n\nHello.\n"
 EML = b"From: Ann <a@x.org>\nSubject: S\nDate: 1 Nov 2020 10:00:00 +0000\n\nHello.\n"
 NEWS = b"Path: a!b\nNewsgroups: alt.x\nFrom: a@x.org (Ann)\nSubject: S\n\nHello.\n"
-POSTS = (
-    b'\xef\xbb\xbf<?xml version="1.0"?>\n<posts>\n<row Id="1" PostTypeId="1" Title="T" Body="B" />\n</posts>'
-)
+POSTS = b'\xef\xbb\xbf<?xml version="1.0"?>\n<posts>\n<row Id="1" PostTypeId="1" Title="T" Body="B" />\n</posts>'
 OASST = b'{"message_id": "p", "parent_id": null, "text": "Hi", "role": "prompter"}\n'
 HN = b'{"id": 1, "type": "story", "by": "a", "title": "T"}\n'
 IRC = b"=== ann [~a@10.0.0.1]  has joined #x\n[06:03] <ann> hi\n[06:04] <bo> hello\n=== bo waves\n"

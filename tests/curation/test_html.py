@@ -50,15 +50,11 @@ def test_same_page_gives_the_same_text_every_time():
 
 def test_sentences_are_taken_where_no_main_content_is_found():
     story = "It rained for forty days, and the miller watched the river rise above the lower wheel. " * 3
-    html = (
-        f"<body><div class=comments><p>{story}</p></div><div class=menu><a>Home</a> <a>Shop</a></div></body>"
-    )
+    html = f"<body><div class=comments><p>{story}</p></div><div class=menu><a>Home</a> <a>Shop</a></div></body>"
     assert extract(html).text == story.strip()
 
 
-@pytest.mark.parametrize(
-    "html", ["", "<", "\0", "<html>", "<!-- -->", "<frameset><frame src=a></frameset>", "<svg>"]
-)
+@pytest.mark.parametrize("html", ["", "<", "\0", "<html>", "<!-- -->", "<frameset><frame src=a></frameset>", "<svg>"])
 def test_pages_without_text_do_no_harm(html):
     page = extract(html)
     assert page.text in ("", "<")
@@ -131,9 +127,7 @@ JAPANESE = "これは日本語の文章です。水車小屋は川のそばに�
         (GERMAN, "utf-8", "text/html; charset=utf-16", None, "utf-8"),
     ],
 )
-def test_charset_from_the_strongest_means_that_the_bytes_do_not_contradict(
-    text, codec, header, meta, charset
-):
+def test_charset_from_the_strongest_means_that_the_bytes_do_not_contradict(text, codec, header, meta, charset):
     tag = f'<meta http-equiv="Content-Type" content="text/html; charset={meta}">' if meta else ""
     decoded, name = decode((tag + text).encode(codec), header)
     assert decoded == tag + text

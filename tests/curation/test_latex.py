@@ -11,9 +11,7 @@ from gristmill.curation.latexsource import assemble
 
 
 def body(tex: str, preamble: str = "") -> str:
-    return paper(
-        {"main.tex": f"\\documentclass{{article}}{preamble}\\begin{{document}}{tex}\\end{{document}}"}
-    )[0]
+    return paper({"main.tex": f"\\documentclass{{article}}{preamble}\\begin{{document}}{tex}\\end{{document}}"})[0]
 
 
 def paper(files: dict[str, str]) -> tuple[str, str | None]:
@@ -105,9 +103,7 @@ def test_inputs_are_followed_once_and_cycles_end():
         "p/main.tex": r"\documentclass{a}\begin{document}A \input{sec/one} \include{sec/two}\input{gone} Z\end{document}",
         "p/sec/one.tex": r"one \input{sec/two}",
         "p/sec/two.tex": r"two \input{main}\input{sec/one}",
-        "p/letter.tex": r"\documentclass{letter}\begin{document}Dear editor, "
-        + "please " * 300
-        + r"\end{document}",
+        "p/letter.tex": r"\documentclass{letter}\begin{document}Dear editor, " + "please " * 300 + r"\end{document}",
     }
     source = assemble(files)
     assert source.main == "p/main.tex"
@@ -149,9 +145,7 @@ def test_malformed_sources_take_linear_time(tex):
 
 
 def test_a_macro_bomb_stops_at_a_size():
-    bomb = "".join(
-        f"\\def\\{a}{{{f'{chr(92)}{b}' * 12}}}" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
-    )
+    bomb = "".join(f"\\def\\{a}{{{f'{chr(92)}{b}' * 12}}}" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
     text = body("\\a" * 50, bomb + "\\def\\i{x}")
     assert len(text) < 64 * 2**20
 

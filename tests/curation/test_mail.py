@@ -13,9 +13,7 @@ from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Un
 from gristmill.curation.stackexchange import tidy
 
 
-def message(
-    identity, subject, body, author="ann at x.org (Ann Lee)", date="1 Nov 2020 10:00:00 +0100", **more
-):
+def message(identity, subject, body, author="ann at x.org (Ann Lee)", date="1 Nov 2020 10:00:00 +0100", **more):
     headers = {"From": author, "Date": date, "Subject": subject, "Message-ID": f"<{identity}>"}
     headers.update({key.replace("_", "-"): value for key, value in more.items()})
     lines = [f"{key}: {value}" for key, value in headers.items()]
@@ -91,9 +89,7 @@ def test_replies_meet_over_a_message_of_another_month():
 
 
 def test_a_reply_without_ids_joins_by_its_subject_but_a_new_question_does_not():
-    text = (
-        message("a", "Help", "One.") + message("b", "Help", "Two.") + message("c", "AW: Re: help", "Three.")
-    )
+    text = message("a", "Help", "One.") + message("b", "Help", "Two.") + message("c", "AW: Re: help", "Three.")
     documents = [record for record in read(text) if isinstance(record, Extracted)]
     assert [record.text.count("Ann Lee:") for record in documents] == [1, 2]
 
@@ -107,9 +103,7 @@ def test_a_message_that_comes_twice_is_read_once():
 def test_from_in_a_body_begins_no_message():
     body = "He said:\n\nFrom the docs, this is known.\n\nFrom Monday on: 10:00 2020\n\n>From here too."
     (document,) = read(message("a", "S", body))
-    assert document.text.endswith(
-        "From the docs, this is known.\n\nFrom Monday on: 10:00 2020\n\nFrom here too."
-    )
+    assert document.text.endswith("From the docs, this is known.\n\nFrom Monday on: 10:00 2020\n\nFrom here too.")
 
 
 @pytest.mark.parametrize(
@@ -216,17 +210,14 @@ def test_html_alone_is_read_with_its_quotation_taken_out():
 )
 def test_any_charset_is_survived(charset):
     found = single(
-        f"From: Bo <b@y.org>\nSubject: S\nContent-Type: text/plain; charset={charset}\n\ncaf".encode()
-        + b"\xe9 ok\n"
+        f"From: Bo <b@y.org>\nSubject: S\nContent-Type: text/plain; charset={charset}\n\ncaf".encode() + b"\xe9 ok\n"
     )
     assert found.text.startswith("S\n\nBo:\ncaf")
     assert found.text.endswith(" ok")
 
 
 def test_a_truncated_archive_gives_what_it_had_then_says_so():
-    data = gzip.compress(
-        "".join(message(f"m{n}", f"S{n}", f"{n * 7919} " * 100) for n in range(9000)).encode()
-    )
+    data = gzip.compress("".join(message(f"m{n}", f"S{n}", f"{n * 7919} " * 100) for n in range(9000)).encode())
     stream = io.BytesIO(data[: len(data) * 3 // 4])
     found, said = until_failure(mail.read(stream, "x", ReadOptions()))
     assert "truncated" in said
@@ -291,9 +282,7 @@ def test_every_message_of_real_archives_is_accounted_for(samples, name):
 
 def test_a_real_reply_keeps_its_session_and_loses_its_quotation(samples):
     path = samples / "forum" / "mailinglist" / "r-help-2013-July.txt.gz"
-    texts = {
-        record.record: record.text for record in read(path.read_bytes()) if isinstance(record, Extracted)
-    }
+    texts = {record.record: record.text for record in read(path.read_bytes()) if isinstance(record, Extracted)}
     assert (
         'Adapt the following depending on your answers\n\n > set.seed(1)\n > x <- sample(c(rep("AA", 2), "AT", rep("TT", 3)))\n'
         in texts["CAL93JYvf0zpN1_RuMx5NqPEAyj_Ggxk1Kr42Kpy5_wff9zrcmA@mail.gmail.com"]
@@ -307,8 +296,6 @@ def test_a_real_reply_keeps_its_session_and_loses_its_quotation(samples):
 
 def test_a_real_python_session_stays(samples):
     records = read((samples / "forum" / "mailinglist" / "2001-November.mbox").read_bytes())
-    (found,) = [
-        record for record in records if getattr(record, "record", "") == "3BE852CA.A18F9E5C@atd.ucar.edu"
-    ]
+    (found,) = [record for record in records if getattr(record, "record", "") == "3BE852CA.A18F9E5C@atd.ucar.edu"]
     assert found.title == "MA - math operations do not preserve fill_value"
     assert "\n\n>>> c=a+b\n>>> c\narray(data =\n [  1.00000002e+20," in found.text

@@ -115,9 +115,7 @@ def test_a_near_copy_is_similar_and_another_text_is_not():
 
 
 def test_short_documents_have_one_shingle_and_empty_ones_none():
-    hashes, offsets = shingles(
-        *words_of(["", "one", "one two three four", "a b c d e", "a b c d e f", "?!"]), 5
-    )
+    hashes, offsets = shingles(*words_of(["", "one", "one two three four", "a b c d e", "a b c d e f", "?!"]), 5)
     assert np.diff(offsets).tolist() == [0, 1, 1, 1, 2, 0]
     assert len(set(hashes.tolist())) == 4  # "a b c d e" begins "a b c d e f"
     signed = sign(["", "one", "One!", "one two", "?!"])
@@ -133,9 +131,7 @@ def test_the_order_of_words_counts():
     assert jaccard(a, c) == 0.0
 
 
-@given(
-    st.lists(st.lists(st.sampled_from(WORDS[:30]), max_size=40).map(" ".join), max_size=6), st.integers(1, 7)
-)
+@given(st.lists(st.lists(st.sampled_from(WORDS[:30]), max_size=40).map(" ".join), max_size=6), st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
 def test_shingles_are_the_word_ngrams_of_each_document(texts, n):
     hashes, offsets = shingles(*words_of(texts), n)
@@ -166,8 +162,7 @@ def test_a_signature_is_the_smallest_value_of_every_permutation():
     params = SignatureParams(num_perm=5, seed=9)
     multiply, add = permutations(params)
     expected = [
-        min((int(a) * (h >> 32) + int(b)) % 2**32 for h in hashes.tolist())
-        for a, b in zip(multiply, add, strict=True)
+        min((int(a) * (h >> 32) + int(b)) % 2**32 for h in hashes.tolist()) for a, b in zip(multiply, add, strict=True)
     ]
     assert signatures(hashes, np.array([0, len(hashes)]), params)[0].tolist() == expected
 
@@ -208,7 +203,5 @@ def test_labelled_copies_are_found_and_others_are_not(samples):
     signed = sign(list(articles.values()))
     agreement = (signed[:, None, ::2] == signed[None, :, ::2]).mean(axis=2)
     names = list(articles)
-    found = {
-        frozenset((names[i], names[j])) for i, j in zip(*np.where(np.triu(agreement, 1) > 0.5), strict=True)
-    }
+    found = {frozenset((names[i], names[j])) for i, j in zip(*np.where(np.triu(agreement, 1) > 0.5), strict=True)}
     assert found == truth

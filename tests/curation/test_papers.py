@@ -130,10 +130,7 @@ def test_real_plos_articles(samples):
 def test_real_articles_of_pmc(samples):
     [paper] = documents(sample(samples, "pmc/PMC6398430.nxml"))
     assert (paper.created, paper.licence, paper.meta["pmcid"]) == ("2018-12-08", "CC-BY-4.0", "PMC6398430")
-    assert (
-        "\n\nTable 1. Pairwise comparisons of the presence categories’ proportions between seasons\n\n"
-        in paper.text
-    )
+    assert "\n\nTable 1. Pairwise comparisons of the presence categories’ proportions between seasons\n\n" in paper.text
     assert "\nBS/PCS | V = 387.92 ± 0.676 | V = 77.65 ± 0.376 |" in paper.text
     assert "REFERENCES" not in paper.text
     [paper] = documents(sample(samples, "pmc/PMC7417471.nxml"))
@@ -160,9 +157,7 @@ def test_real_arxiv_source(samples):
     assert paper.text.startswith(
         f"{paper.title}\n\nAbstract\n\nWe introduce S2ORC, a large corpus of 81.1M English-language"
     )
-    assert (
-        "additional structure omitted by Saier and Färber (2019), who also parse LaTeX sources" in paper.text
-    )
+    assert "additional structure omitted by Saier and Färber (2019), who also parse LaTeX sources" in paper.text
     assert "$$J = \\frac{|N_1 \\cap N_2|}{|N_1 \\cup N_2|}$$" in paper.text
     assert Counter(r.reason for r in records if isinstance(r, NotDocument)) == {
         "image": 5, "bibliography": 2, "latex_style": 1,
@@ -177,10 +172,7 @@ def test_real_latex_in_several_files(samples):
     assert Counter(r.reason for r in records if isinstance(r, NotDocument))["unused_latex"] == 3
     outside = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", paper.text, flags=re.DOTALL)
     assert not re.search(r"\\(?:begin|end|cite|ref|section|textbf)\b|[{}]", outside)
-    assert (
-        "sparse matrices and $k$-dimensional trees. SciPy is built on top of NumPy, which provides"
-        in paper.text
-    )
+    assert "sparse matrices and $k$-dimensional trees. SciPy is built on top of NumPy, which provides" in paper.text
 
 
 def test_real_s2orc_of_three_releases(samples):

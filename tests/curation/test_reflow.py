@@ -44,9 +44,7 @@ def test_verse_keeps_the_indentation_of_its_lines_but_not_that_of_the_block():
 
 
 def test_a_speech_in_prose_is_joined_below_its_speaker():
-    speech = (
-        "SAMPSON.\nMe they shall feel while I am able to stand: and 'tis known I am a\npretty piece of flesh."
-    )
+    speech = "SAMPSON.\nMe they shall feel while I am able to stand: and 'tis known I am a\npretty piece of flesh."
     assert reflow(f"{wrapped()}\n\n{speech}").endswith(
         "SAMPSON.\nMe they shall feel while I am able to stand: and 'tis known I am a pretty piece of flesh."
     )
@@ -84,10 +82,7 @@ def test_dashes_and_hyphens_join_without_a_space():
 
 
 def test_a_word_broken_by_the_wrap_is_mended_if_the_book_knows_it():
-    text = (
-        wrapped()
-        + "\n\nNothing is so hard to believe in the present age of the world as the incred-\nulity of it."
-    )
+    text = wrapped() + "\n\nNothing is so hard to believe in the present age of the world as the incred-\nulity of it."
     assert reflow(text).endswith("as the incredulity of it.")
 
 

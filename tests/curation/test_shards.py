@@ -51,8 +51,6 @@ def test_a_batch_ends_before_the_row_that_would_overfill_it(monkeypatch):
     monkeypatch.setattr(shards, "MAX_BATCH_BYTES", 100)
     batcher = shards.Batcher(SCHEMA)
     sizes = [60, 30, 20, 500, 1]
-    batches = [b for size in sizes for b in batcher.add({"id": str(size), "text": ""}, size)] + list(
-        batcher.flush()
-    )
+    batches = [b for size in sizes for b in batcher.add({"id": str(size), "text": ""}, size)] + list(batcher.flush())
     assert [b.column("id").to_pylist() for b in batches] == [["60", "30"], ["20"], ["500"], ["1"]]
     assert np.sum([b.num_rows for b in batches]) == len(sizes)

@@ -28,9 +28,7 @@ def answer(identity, parent, body="<p>So.</p>", score=0, **more):
 
 
 def dump(*rows: str) -> bytes:
-    return (
-        BOM + '<?xml version="1.0" encoding="utf-8"?>\n<posts>\n' + "\n".join(rows) + "\n</posts>"
-    ).encode()
+    return (BOM + '<?xml version="1.0" encoding="utf-8"?>\n<posts>\n' + "\n".join(rows) + "\n</posts>").encode()
 
 
 def read(data: bytes, name="tea.stackexchange/Posts.xml"):
@@ -96,9 +94,7 @@ def test_what_is_no_thread_is_named():
 
 
 def test_licences_of_a_thread_are_one_spdx_expression():
-    records = read(
-        dump(question(1, ContentLicense="CC BY-SA 4.0"), answer(2, 1, ContentLicense="CC BY-SA 3.0"))
-    )
+    records = read(dump(question(1, ContentLicense="CC BY-SA 4.0"), answer(2, 1, ContentLicense="CC BY-SA 3.0")))
     assert documents(records)[0].licence == "CC-BY-SA-3.0 AND CC-BY-SA-4.0"
 
 
@@ -224,9 +220,7 @@ def test_every_row_of_real_dumps_is_accounted_for(samples, site):
     path = samples / "forum" / "stackexchange" / site / "Posts.xml"
     data = path.read_bytes()
     records = read(data, f"{site}/Posts.xml")
-    assert (
-        (len(records), len(documents(records))) == SAMPLES[site] == (data.count(b"<row "), SAMPLES[site][1])
-    )
+    assert (len(records), len(documents(records))) == SAMPLES[site] == (data.count(b"<row "), SAMPLES[site][1])
     assert not [record for record in records if isinstance(record, Unextracted)]
     assert len({record.record for record in documents(records)}) == SAMPLES[site][1]
     for record in documents(records):

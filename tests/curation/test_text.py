@@ -52,9 +52,7 @@ def test_a_row_has_its_fields_and_its_place():
 
 def test_columns_name_the_fields_and_other_names_go_to_meta():
     line = json.dumps({"content": "a", "info": {"lang": "de", "score": 0.5}, "text": "not this"})
-    (record,) = records(
-        line.encode(), columns={"text": "content", "language": "info.lang", "stars": "info.stars"}
-    )
+    (record,) = records(line.encode(), columns={"text": "content", "language": "info.lang", "stars": "info.stars"})
     assert (record.text, record.meta) == ("a", {"language": "de"})
 
 
@@ -161,9 +159,7 @@ lines = st.lists(
 def test_however_a_file_is_divided_each_line_is_read_once(rows, last_newline, cuts):
     data = b'{"text": "first"}\n' + b"\n".join(rows) + b"\n" * last_newline
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), None]
-    parts = [
-        record for start, end in itertools.pairwise(edges) for record in records(data, start=start, end=end)
-    ]
+    parts = [record for start, end in itertools.pairwise(edges) for record in records(data, start=start, end=end)]
     assert parts == records(data)
 
 

@@ -82,9 +82,7 @@ PACKINGS = {
         gzip.compress(warc_record(n, content, length=length))
         for n, (content, length) in enumerate(zip(CONTENTS, (125, 10**9, "x", 30, -1), strict=True))
     ),
-    "header of 100 kB": b"".join(RECORDS).replace(
-        b"WARC-Date: 2024", b"X-Long: " + b"y" * 50_000 + b"\r\nD: 2024"
-    ),
+    "header of 100 kB": b"".join(RECORDS).replace(b"WARC-Date: 2024", b"X-Long: " + b"y" * 50_000 + b"\r\nD: 2024"),
 }
 
 
@@ -110,9 +108,7 @@ def test_agrees_with_warcio(samples, name, caplog, capsys):
         iterator = Warcio(stream, no_record_parse=True)
         for record in iterator:
             kind = {"arc_header": "filedesc"}.get(record.rec_type, record.rec_type)
-            uri = (
-                record.rec_headers.get_header("WARC-Target-URI") or record.rec_headers.get_header("uri") or ""
-            )
+            uri = record.rec_headers.get_header("WARC-Target-URI") or record.rec_headers.get_header("uri") or ""
             theirs.append((iterator.get_record_offset(), kind, uri.replace(" ", "%20")))
     capsys.readouterr()  # warcio writes its warnings to stderr
     assert ours == theirs
@@ -225,9 +221,7 @@ def test_other_files_are_refused_with_a_reason(data, words):
     ],
 )
 def test_digest_in_any_spelling(digest, matches):
-    data = warc_record(0, b"hello").replace(
-        b"WARC-Date", f"WARC-Block-Digest: {digest}\r\nWARC-Date".encode()
-    )
+    data = warc_record(0, b"hello").replace(b"WARC-Date", f"WARC-Block-Digest: {digest}\r\nWARC-Date".encode())
     (record,) = archive_records(io.BytesIO(data))
     assert digest_matches(record) is matches
 

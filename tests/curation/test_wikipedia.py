@@ -81,9 +81,9 @@ def test_every_page_is_accounted_for():
         page(1, "J", "Dieselbe Nummer"),
     )
     found = records(dump(*pages))
-    assert [
-        getattr(record, "reason", None) or (record.record, getattr(record, "rule", None)) for record in found
-    ][:7] == [
+    assert [getattr(record, "reason", None) or (record.record, getattr(record, "rule", None)) for record in found][
+        :7
+    ] == [
         ("1", None),
         "redirect",
         "redirect",
@@ -171,9 +171,7 @@ def of(path) -> list:
 
 def test_a_whole_dump_of_the_latgalian_wikipedia(samples):
     found = of(samples / "wikipedia" / "ltgwiki-pages-articles.xml.bz2")
-    assert Counter(
-        getattr(record, "reason", None) or getattr(record, "rule", "document") for record in found
-    ) == {
+    assert Counter(getattr(record, "reason", None) or getattr(record, "rule", "document") for record in found) == {
         "document": 888,
         "redirect": 147,
         "disambiguation": 7,
@@ -189,17 +187,10 @@ def test_a_whole_dump_of_the_latgalian_wikipedia(samples):
 def test_the_head_of_the_english_wikipedia(samples):
     found = of(samples / "wikipedia" / "enwiki-pages-articles1-p10p30302-shortened.xml.bz2")
     assert Counter(type(record) for record in found) == {Extracted: 98, NotDocument: 108}
-    anarchism = next(
-        record for record in found if isinstance(record, Extracted) and record.title == "Anarchism"
-    )
+    anarchism = next(record for record in found if isinstance(record, Extracted) and record.title == "Anarchism")
     assert anarchism.url == "https://en.wikipedia.org/wiki/Anarchism"
-    assert anarchism.text.startswith(
-        "Anarchism is a political philosophy that advocates self-governed societies"
-    )
-    assert (
-        '(from ἄναρχος, anarchos, meaning "one without rulers"; from the privative prefix ἀν-'
-        in anarchism.text
-    )
+    assert anarchism.text.startswith("Anarchism is a political philosophy that advocates self-governed societies")
+    assert '(from ἄναρχος, anarchos, meaning "one without rulers"; from the privative prefix ἀν-' in anarchism.text
 
 
 def test_a_cut_download_gives_every_page_that_is_whole(samples):
@@ -256,11 +247,7 @@ def test_no_markup_is_left_in_any_real_article(samples):
         for record in documents:
             if isinstance(record, Extracted):
                 raw = any(sign in record.text for sign in ("$", "\\"))  # LaTeX has braces of its own
-                marks = [
-                    mark
-                    for mark in ("[[", "]]", "<ref", "{|", "'''", "\x00", "\r", " \n")
-                    if mark in record.text
-                ]
+                marks = [mark for mark in ("[[", "]]", "<ref", "{|", "'''", "\x00", "\r", " \n") if mark in record.text]
                 marks += [mark for mark in ("{{", "}}", "|}") if mark in record.text and not raw]
                 assert not marks, (path.name, record.title)
                 assert "\n\n\n" not in record.text

@@ -53,15 +53,11 @@ def test_a_file_that_ends_inside_a_record_says_where():
 
 
 def test_prefixes_and_entities_declared_outside_the_record_are_known():
-    assert texts(b"<r xmlns:m='urn:m'><article><m:i>x</m:i> &alpha;&nbsp;&unknown;y</article></r>") == [
-        "x α y"
-    ]
+    assert texts(b"<r xmlns:m='urn:m'><article><m:i>x</m:i> &alpha;&nbsp;&unknown;y</article></r>") == ["x α y"]
 
 
 def test_the_declared_encoding_holds_for_every_record():
-    assert texts("<?xml version='1.0' encoding='ISO-8859-1'?><article>Grüße</article>".encode("latin-1")) == [
-        "Grüße"
-    ]
+    assert texts("<?xml version='1.0' encoding='ISO-8859-1'?><article>Grüße</article>".encode("latin-1")) == ["Grüße"]
     assert texts("<article>Grüße</article>".encode("utf-16")) == ["Grüße"]
 
 

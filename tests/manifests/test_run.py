@@ -80,9 +80,7 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
 
 def command(*arguments: object, **options) -> subprocess.CompletedProcess:
     code = "from gristmill.manifests.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, **options
-    )
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, **options)
 
 
 def test_records_are_documents_and_documents_are_kept_or_dropped(finished):
@@ -215,13 +213,9 @@ def test_a_removed_file_leaves_the_view(manifest, tmp_path):
     go(manifest, tmp_path, until="shards")
     (manifest.parent / "news/b.jsonl").unlink()
     (manifest.parent / "news/a.jsonl").unlink()
-    corpus.write_jsonl(
-        manifest.parent / "news/big.jsonl", [corpus.document(i, 40) for i in range(1000, 1400)]
-    )
+    corpus.write_jsonl(manifest.parent / "news/big.jsonl", [corpus.document(i, 40) for i in range(1000, 1400)])
     go(manifest, tmp_path, until="shards")
-    assert [p.name.rsplit("-", 1)[0] for p in sorted((tmp_path / "runs/small/shards/news").iterdir())] == [
-        "big"
-    ]
+    assert [p.name.rsplit("-", 1)[0] for p in sorted((tmp_path / "runs/small/shards/news").iterdir())] == ["big"]
 
 
 def start(manifest: Path, root: Path) -> subprocess.Popen:
@@ -302,9 +296,7 @@ def test_a_rule_that_drops_a_whole_source_stops_the_run(manifest, tmp_path):
 
 def test_a_missing_path_names_its_line(manifest, tmp_path):
     manifest.write_text(manifest.read_text().replace("news/*.jsonl", "nows/*.jsonl"))
-    with pytest.raises(
-        ManifestError, match=r"small.yaml:6 sources.news.paths.0: nows/\*.jsonl: no such file"
-    ):
+    with pytest.raises(ManifestError, match=r"small.yaml:6 sources.news.paths.0: nows/\*.jsonl: no such file"):
         go(manifest, tmp_path)
 
 

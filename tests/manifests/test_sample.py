@@ -47,9 +47,7 @@ def test_the_crawl_of_the_website_is_the_same_every_time_whatever_the_port(site,
 def test_every_planted_page_is_a_document_with_exactly_its_text(site):
     file, offsets = site
     found = texts(crawl, file)
-    assert found == {
-        str(offsets[page["page"]]): f"{page['title']}\n\n{page['text']}" for page in PLANTED.pages
-    }
+    assert found == {str(offsets[page["page"]]): f"{page['title']}\n\n{page['text']}" for page in PLANTED.pages}
 
 
 def test_a_crawl_has_requests_and_a_response_for_each_path(site):
@@ -67,14 +65,9 @@ def test_what_is_edited_away_stands_in_its_page_once():
 
 
 def test_leaked_questions_are_the_benchmarks_own():
-    questions = {
-        json.loads(line)["question"] for line in planted.data("benchmark.jsonl").open(encoding="utf-8")
-    }
+    questions = {json.loads(line)["question"] for line in planted.data("benchmark.jsonl").open(encoding="utf-8")}
     leaked = [
-        edit["decontaminate"]
-        for page in PLANTED.pages
-        for edit in page.get("edits", ())
-        if "decontaminate" in edit
+        edit["decontaminate"] for page in PLANTED.pages for edit in page.get("edits", ()) if "decontaminate" in edit
     ]
     assert leaked
     assert questions.issuperset(leaked)
@@ -118,9 +111,7 @@ def test_newsgroup_articles_come_out_of_the_pickle_without_running_it(tmp_path):
         def __reduce__(self):
             return (exec, ("raise SystemExit('the pickle was run')",))
 
-    article = (
-        "From: Ann <ann@farm.org>\nSubject: Hay\nDate: Tue, 6 Apr 1993 10:00:00 GMT\n\nFrom June on we mow.\n"
-    )
+    article = "From: Ann <ann@farm.org>\nSubject: Hay\nDate: Tue, 6 Apr 1993 10:00:00 GMT\n\nFrom June on we mow.\n"
     wheel = tmp_path / "gensim.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         pickled = zlib.compress(pickle.dumps({"bomb": Bomb(), "data": [article]}, protocol=0))
@@ -169,9 +160,7 @@ def test_a_package_in_the_cache_is_known_by_its_content_and_not_fetched(tmp_path
 def test_a_package_that_cannot_be_had_is_named_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    done = CliRunner().invoke(
-        application(), ["--packages", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]
-    )
+    done = CliRunner().invoke(application(), ["--packages", str(tmp_path / "cache"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert re.match(
         r"The sample was not built: the package gensim 4(.|\n)*index(.|\n)*SHA-256 is [0-9a-f]{64} into",

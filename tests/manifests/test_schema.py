@@ -57,10 +57,7 @@ def test_json_works_as_yaml_does(tmp_path):
         "sources": {"a": {"kind": "text", "paths": ["x.jsonl"]}},
         "mixture": {"tokens": 2_000_000_000},
     }
-    assert (
-        load(tmp_path, json.dumps(data, indent="\t"), "m.json").manifest
-        == load(tmp_path, json.dumps(data)).manifest
-    )
+    assert load(tmp_path, json.dumps(data, indent="\t"), "m.json").manifest == load(tmp_path, json.dumps(data)).manifest
 
 
 def test_a_training_manifest_has_what_training_needs(tmp_path):
@@ -70,9 +67,7 @@ def test_a_training_manifest_has_what_training_needs(tmp_path):
 
 
 def test_numbers_may_have_underscores(tmp_path):
-    assert (
-        load(tmp_path, GOOD + "mixture: {tokens: 2_000_000_000}\n").manifest.mixture.tokens == 2_000_000_000
-    )
+    assert load(tmp_path, GOOD + "mixture: {tokens: 2_000_000_000}\n").manifest.mixture.tokens == 2_000_000_000
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,7 @@ def trained(tmp_path_factory) -> Path:
         text=True,
     )
     deadline = time.monotonic() + 200
-    while (
-        not list(folder.glob("store/pretrain/*/step-*"))
-        and process.poll() is None
-        and time.monotonic() < deadline
-    ):
+    while not list(folder.glob("store/pretrain/*/step-*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=100)
@@ -106,9 +102,7 @@ def test_litgpt_generates_from_the_checkpoint(trained):
 
 def test_stock_litgpt_trains_on_the_same_rows_and_its_checkpoint_generates(trained):
     litgpt = [str(Path(sys.executable).with_name("litgpt"))]
-    finished(
-        [*litgpt, "pretrain", "--config", "runs/small/litgpt.yaml", "--train.max_tokens", "4096"], trained
-    )
+    finished([*litgpt, "pretrain", "--config", "runs/small/litgpt.yaml", "--train.max_tokens", "4096"], trained)
     command = [
         *litgpt,
         "generate",

@@ -44,9 +44,7 @@ def document_shard(tmp_path: Path) -> Callable[..., Path]:
             for i in range(0, len(texts), batch_rows):
                 part = slice(i, i + batch_rows)
                 columns = [["s"] * len(texts[part]), texts[part], ids[part]]
-                writer.write_batch(
-                    pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema)
-                )
+                writer.write_batch(pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema))
         return path
 
     return write
@@ -56,9 +54,7 @@ def document_shard(tmp_path: Path) -> Callable[..., Path]:
 def token_shard(tmp_path: Path) -> Callable[..., Path]:
     """Writes a token shard of documents with these lengths; its tokens count up from `first`, ends are 0."""
 
-    def write(
-        name: str, lengths: Sequence[int], first: int = 1, digest: str = "d", batch_rows: int = 3
-    ) -> Path:
+    def write(name: str, lengths: Sequence[int], first: int = 1, digest: str = "d", batch_rows: int = 3) -> Path:
         path = tmp_path / f"{name}.tokens.arrow"
         schema = _schema(np.uint32, digest, 0, "s")
         with pa.ipc.new_file(str(path), schema) as writer:

@@ -35,9 +35,7 @@ def test_any_text_decodes_to_itself(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
-@given(
-    st.lists(st.sampled_from([*SPECIAL_TOKENS, "a", " ", "<|", "mill", "|>", "\n"]), max_size=8).map("".join)
-)
+@given(st.lists(st.sampled_from([*SPECIAL_TOKENS, "a", " ", "<|", "mill", "|>", "\n"]), max_size=8).map("".join))
 def test_special_tokens_in_a_text_are_ordinary_text(tokenizer, text):
     stored = json.loads(tokenizer.to_str())
     stored["added_tokens"] = []

@@ -21,9 +21,9 @@ def test_every_text_is_its_ids_and_the_end(tokenizer, texts):
 
 
 @given(
-    st.lists(
-        st.sampled_from(["The mill", "\n", " ", "grinds.\n", "\n\n", "  ", "磨坊", "x"]), max_size=300
-    ).map("".join)
+    st.lists(st.sampled_from(["The mill", "\n", " ", "grinds.\n", "\n\n", "  ", "磨坊", "x"]), max_size=300).map(
+        "".join
+    )
 )
 def test_long_texts_have_the_ids_of_the_whole(tokenizer, text):
     texts = [text, "", text + "!"]

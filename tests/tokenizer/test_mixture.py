@@ -76,17 +76,13 @@ def test_the_lower_weights_that_an_error_proposes_are_enough(mixture, tokens):
 
 def test_an_error_names_every_short_source_and_the_ways_out():
     with pytest.raises(ValueError, match="asks for more") as raised:
-        allocate(
-            {"web": 900, "books": 50, "code": 300}, {"web": 5, "books": 3, "code": 2}, {"books": 4}, 1500
-        )
+        allocate({"web": 900, "books": 50, "code": 300}, {"web": 5, "books": 3, "code": 2}, {"books": 4}, 1500)
     assert str(raised.value) == (
         "the mixture asks for more than there is: books must give 450 tokens and has 200, 250 short. To mend it, "
         "raise max_epochs of books to 9, or set tokens: 666 or less."
     )
     with pytest.raises(ValueError, match=r"or lower the weight of books to 1\.555, or set tokens: 666"):
-        allocate(
-            {"web": 900, "books": 50, "code": 300}, {"web": 5, "books": 3, "code": 2}, {"books": 4}, 1100
-        )
+        allocate({"web": 900, "books": 50, "code": 300}, {"web": 5, "books": 3, "code": 2}, {"books": 4}, 1100)
 
 
 def test_weight_zero_gives_nothing():

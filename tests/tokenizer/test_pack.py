@@ -24,10 +24,7 @@ def segments_of(folder) -> list[list[dict]]:
 def drawn_tokens(rows) -> Counter:
     """How often each token (source, shard, row, place) occurs."""
     return Counter(
-        (s["source"], s["shard"], s["row"], s["start"] + k)
-        for row in rows
-        for s in row
-        for k in range(s["length"])
+        (s["source"], s["shard"], s["row"], s["start"] + k) for row in rows for s in row for k in range(s["length"])
     )
 
 
@@ -37,18 +34,14 @@ def shards(token_shard) -> list[TokenShard]:
     lengths = np.random.default_rng(0).integers(1, 61, 60).tolist()
     parts = {"w1": lengths[:25], "w2": [], "w3": lengths[25:50], "b1": lengths[50:]}
     return [
-        TokenShard(
-            "web" if name[0] == "w" else "books", name, str(token_shard(name, part, first=1000 * i + 1))
-        )
+        TokenShard("web" if name[0] == "w" else "books", name, str(token_shard(name, part, first=1000 * i + 1)))
         for i, (name, part) in enumerate(parts.items())
     ]
 
 
 def length_of(shards) -> dict:
     """Tokens of every document."""
-    return {
-        (s.source, s.name, i): n for s in shards for i, n in enumerate(open_tokens(s.path).lengths.tolist())
-    }
+    return {(s.source, s.name, i): n for s in shards for i, n in enumerate(open_tokens(s.path).lengths.tolist())}
 
 
 @FIXTURE_IS_FRESH
@@ -73,9 +66,7 @@ def test_every_token_is_once_in_train_or_in_validation(shards, tmp_path_factory,
 
 @FIXTURE_IS_FRESH
 @given(st.integers(0, 10**6), st.integers(1, 3000))
-def test_epochs_repeat_each_document_alike_and_the_last_is_cut_to_the_token(
-    shards, tmp_path_factory, seed, tokens
-):
+def test_epochs_repeat_each_document_alike_and_the_last_is_cut_to_the_token(shards, tmp_path_factory, seed, tokens):
     out = tmp_path_factory.mktemp("packed")
     epochs = {"web": 9, "books": 9}
     mixture = MixtureParams(tokens=tokens)
@@ -103,9 +94,7 @@ def test_the_order_of_shards_and_where_documents_lie_do_not_matter(shards, tmp_p
     for out, order in (("a", shards), ("b", shards[::-1])):
         pack(order, PackParams(31), MixtureParams(), None, {}, 5, tmp_path / out)
     files = [sorted((tmp_path / out).rglob("*.arrow")) for out in ("a", "b")]
-    assert [f.relative_to(tmp_path / "a") for f in files[0]] == [
-        f.relative_to(tmp_path / "b") for f in files[1]
-    ]
+    assert [f.relative_to(tmp_path / "a") for f in files[0]] == [f.relative_to(tmp_path / "b") for f in files[1]]
     for one, two in zip(*files, strict=True):
         assert one.read_bytes() == two.read_bytes()
 
@@ -118,9 +107,7 @@ def test_another_seed_gives_another_order(shards, tmp_path):
 
 def test_validation_is_what_the_hash_says(shards, tmp_path):
     pack(shards, PackParams(31), MixtureParams(validation=0.3), None, {}, 5, tmp_path)
-    ids = {
-        (s.source, s.name, i): d for s in shards for i, d in enumerate(open_tokens(s.path).ids.to_pylist())
-    }
+    ids = {(s.source, s.name, i): d for s in shards for i, d in enumerate(open_tokens(s.path).ids.to_pylist())}
     expected = {doc for doc, d in ids.items() if is_validation([d], 0.3, 5)[0]}
     assert {key[:3] for key in drawn_tokens(segments_of(tmp_path / "validation"))} == expected
     assert expected
@@ -144,9 +131,7 @@ def test_any_stretch_of_blocks_has_the_mixtures_proportions(token_shard, tmp_pat
         TokenShard("web", "w", token_shard("w", [20] * 900)),
         TokenShard("books", "b", token_shard("b", [400] * 10)),
     ]
-    counts = pack(
-        shards, PackParams(63), MixtureParams(), {"web": 0.6, "books": 0.4}, {"books": 3}, 5, tmp_path
-    )
+    counts = pack(shards, PackParams(63), MixtureParams(), {"web": 0.6, "books": 0.4}, {"books": 3}, 5, tmp_path)
     rows = segments_of(tmp_path / "train")
     share = counts["sources"]["books"]["tokens"] / counts["tokens"]
     for first in range(0, len(rows) - 160, 80):
@@ -177,9 +162,7 @@ def test_the_index_leads_from_each_document_to_its_rows(shards, tmp_path):
     some = expected[len(expected) // 2]
     found = rows_of(tmp_path / "index.arrow", some["source"], some["shard"], some["row"]).to_pylist()
     assert some in found
-    assert {(s["source"], s["shard"], s["row"]) for s in found} == {
-        (some["source"], some["shard"], some["row"])
-    }
+    assert {(s["source"], s["shard"], s["row"]) for s in found} == {(some["source"], some["shard"], some["row"])}
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ def packed(token_shard, tmp_path, request):
         ("b", "x"): token_shard("y", lengths[30:], first=5000),
     }
     shards = [(source, name, path) for (source, name), path in paths.items()]
-    pack(
-        shards, PackParams(16, request.param), MixtureParams(validation=0.1), None, {}, 3, tmp_path / "packed"
-    )
+    pack(shards, PackParams(16, request.param), MixtureParams(validation=0.1), None, {}, 3, tmp_path / "packed")
     return open_rows(tmp_path / "packed" / "train"), {key: open_tokens(path) for key, path in paths.items()}
 
 

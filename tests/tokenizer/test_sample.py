@@ -59,11 +59,7 @@ def test_the_draw_depends_on_seed_and_ids_alone(shards):
 
 def test_the_same_documents_in_other_shards_are_drawn_alike(shards, document_shard):
     params = TokenizerParams(sample_bytes=3000)
-    rows = [
-        (f"{name}.{i:02d} " + "é" * 48, f"{name}-{i}")
-        for name, n in (("a2", 40), ("a1", 60))
-        for i in range(n)
-    ]
+    rows = [(f"{name}.{i:02d} " + "é" * 48, f"{name}-{i}") for name, n in (("a2", 40), ("a1", 60)) for i in range(n)]
     merged = document_shard("merged", [text for text, _ in rows], ids=[i for _, i in rows])
     total = sum(shard.num_bytes for shard in shards[:2])
     again = sample([Shard("a", str(merged), total), shards[2]], params, 1)

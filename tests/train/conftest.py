@@ -32,9 +32,7 @@ def text(source: str, number: int) -> str:
     """A document of some sentences: predictable enough that a model soon beats word counts."""
     draw = random.Random(f"{source} {number}")
     who, does, what = WORDS[source]
-    sentences = [
-        f"{draw.choice(who)} {draw.choice(does)} {draw.choice(what)}." for _ in range(draw.randint(2, 12))
-    ]
+    sentences = [f"{draw.choice(who)} {draw.choice(does)} {draw.choice(what)}." for _ in range(draw.randint(2, 12))]
     return " ".join(sentences)
 
 
@@ -61,9 +59,7 @@ def make_run(folder: Path, documents: int = 150, seed: int = 3, seq_length: int 
         (folder / "tokens" / source).mkdir(parents=True)
         document_shard(folder / "shards" / source / "part-0a1b2c3d.arrow", source, documents)
         tokens = folder / "tokens" / source / "part-0a1b2c3d.arrow"
-        encode.encode_shard(
-            folder / "shards" / source / "part-0a1b2c3d.arrow", tokens, tokenizer, source=source
-        )
+        encode.encode_shard(folder / "shards" / source / "part-0a1b2c3d.arrow", tokens, tokenizer, source=source)
         shards.append((source, "part-0a1b2c3d", tokens))
     mixture = MixtureParams(validation=0.1)
     pack(shards, PackParams(seq_length=seq_length), mixture, None, {}, seed, folder / "packed")

@@ -84,9 +84,7 @@ DAMAGES = {
     "cut record": lambda folder: (folder / "record.json").write_text('{"step": 20'),
     "empty record": lambda folder: (folder / "record.json").write_text("[]"),
     "record without files": lambda folder: (folder / "record.json").write_text('{"step": 20, "version": 1}'),
-    "record of another version": lambda folder: (folder / "record.json").write_text(
-        '{"step": 20, "version": 0}'
-    ),
+    "record of another version": lambda folder: (folder / "record.json").write_text('{"step": 20, "version": 0}'),
 }
 
 

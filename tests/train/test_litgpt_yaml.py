@@ -66,6 +66,4 @@ def test_litgpt_trains_resumes_and_generates(tmp_path, model):
     assert (run / "litgpt" / "step-00000005" / "lit_model.pth").is_file()
     resumed = litgpt("pretrain", "--config", str(run / "litgpt.yaml"), "--resume", "auto")
     assert "Resuming training from" in resumed
-    assert "Ann" in litgpt(
-        "generate", str(run / "litgpt" / "final"), "--prompt", "Ann", "--max_new_tokens", "8"
-    )
+    assert "Ann" in litgpt("generate", str(run / "litgpt" / "final"), "--prompt", "Ann", "--max_new_tokens", "8")

@@ -167,9 +167,7 @@ def test_rows_that_are_seen_again_are_announced_and_recorded(run_folder, tmp_pat
     assert json.loads((tmp_path / "final" / "record.json").read_text())["passes"] == summary["passes"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
-    run_folder, whole, tmp_path, monkeypatch
-):
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(run_folder, whole, tmp_path, monkeypatch):
     out = up_to(whole, 5, tmp_path / "out")
     monkeypatch.setattr(loop, "backward_over_batch", lambda *_: (float("nan"), 10))
     with pytest.raises(FloatingPointError, match="loss of step 6 is nan; lower learning_rate"):
@@ -253,9 +251,7 @@ def test_two_processes_give_the_loss_of_one(run_folder, whole, tmp_path):
     assert [step for step, _ in losses(tmp_path / "out")] == list(range(1, STEPS + 1))
     for (_, loss), (_, expected) in zip(losses(tmp_path / "out"), losses(whole), strict=True):
         assert loss == pytest.approx(expected, rel=1e-4)
-    for (_, loss), (_, expected) in zip(
-        validation_losses(tmp_path / "out"), validation_losses(whole), strict=True
-    ):
+    for (_, loss), (_, expected) in zip(validation_losses(tmp_path / "out"), validation_losses(whole), strict=True):
         assert loss == pytest.approx(expected, rel=1e-4)
 
 

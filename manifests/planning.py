@@ -1,0 +1,129 @@
+"""What planning a step needs: the manifest, its raw files, the records of the steps so far, and how a unit is made.
+
+A step plans its units from the manifest and from the records of the steps before it. A unit whose inputs are not there
+yet is `Pending` on the step that it waits for; so `gristmill plan` is the same code as `gristmill run`, without the work.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as installed
+
+from gristmill.manifests import inputs, units
+from gristmill.manifests.inputs import Digests, MissingInput, RawFile
+from gristmill.manifests.schema import Loaded, Source
+from gristmill.manifests.store import Input, Record, Unit
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A unit that cannot be planned yet: the step `on` has to run first."""
+
+    name: str
+    source: str | None
+    on: str
+
+
+Planned = Unit | Pending | Record  # a Record: kept as it is, whatever its inputs have become
+
+
+@dataclass
+class Context:
+    """What planning knows: the manifest, its raw files, and the records of the steps so far."""
+
+    loaded: Loaded
+    groups: dict[str, list[units.Group]]  # source -> its units of extract
+    digests: Digests
+    records: dict[str, dict[tuple[str | None, str], Record]] = field(default_factory=dict)  # step -> unit -> record
+    step_names: tuple[str, ...] = ()
+    kept_tokenizer: Record | None = None  # the tokenizer that the lock file names, if it may stay
+
+    @property
+    def manifest(self):
+        return self.loaded.manifest
+
+    def record(self, step: str, source: str | None, name: str) -> Record:
+        """The record of a unit that another one needs; raises NotYet."""
+        try:
+            return self.records[step][(source, name)]
+        except KeyError:
+            raise NotYet(step) from None
+
+    def each(self) -> Iterator[tuple[str, Source, str]]:
+        """(source name, source, unit name) of every curation unit, in order of source and name."""
+        for source, groups in self.groups.items():
+            for group in groups:
+                yield source, self.manifest.sources[source], group.name
+
+
+class NotYet(Exception):
+    """A unit needs the output of a step that has not run."""
+
+
+def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
+    """The units of `extract` by source. Raises ManifestError for a path that leads nowhere."""
+    groups = {}
+    for name, source in loaded.manifest.sources.items():
+        groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
+    return groups
+
+
+def raw_files(loaded: Loaded, name: str, source: Source) -> list[RawFile]:
+    """A source's files after `limit` and `sample`."""
+    where: tuple[str | int, ...] = ("sources", name, "paths_file" if source.paths_file else "paths")
+    files: dict[str, RawFile] = {}
+    try:
+        paths = inputs.listed(source.paths_file, source.base, loaded.roots) if source.paths_file else source.paths
+        if source.limit and source.paths_file:
+            paths = paths[: source.limit]  # ask the server only about the files that are read
+        for number, path in enumerate(paths):
+            where = (*where[:3], number) if source.paths else where
+            files |= {file.locator: file for file in inputs.expand([path], loaded.roots)}
+    except MissingInput as error:
+        raise loaded.error(where, str(error)) from None
+    found = [files[locator] for locator in sorted(files)]
+    if source.sample:
+        found = inputs.sampled(found, source.sample)
+    return found[: source.limit] if source.limit else found
+
+
+def unit(
+    context: Context,
+    step: str,
+    version: int,
+    name: str,
+    source: str | None,
+    params: Mapping,
+    files: Iterable[Input],
+    libraries: Iterable[str] = (),
+    settings: Mapping | None = None,
+) -> Unit:
+    """A unit with the installed versions of the libraries that shape its output."""
+    versions = {library: installed(library) for library in libraries}
+    return Unit(step, name, source, version, as_json(params), tuple(files), versions, settings or {})
+
+
+def as_json(value):
+    """Dataclasses and tuples as JSON has them, so that a record read back equals what was planned."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): as_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(v) for v in value]
+    return value
+
+
+def per_unit(context: Context, plan_one: Callable[[str, Source, str], Unit]) -> Iterator[Planned]:
+    for source_name, source, name in context.each():
+        try:
+            yield plan_one(source_name, source, name)
+        except NotYet as missing:
+            yield Pending(name, source_name, str(missing))
+
+
+def single(plan_it: Callable[[], Planned], name: str) -> list[Planned]:
+    try:
+        return [plan_it()]
+    except NotYet as missing:
+        return [Pending(name, None, str(missing))]
