@@ -27,6 +27,14 @@ $(SAMPLE)/.made: $(BIN)/.installed $(wildcard manifests/sample_data/*) $(wildcar
 demo: $(SAMPLE)/.made
 	$(BIN)/gristmill run manifests/demo.yaml
 	@$(BIN)/gristmill status manifests/demo.yaml
+	@printf '%s\n' '' 'Everything is in runs/demo:' \
+	  '  shards/  ledger/      kept documents (Arrow); every document with its verdict (Parquet)' \
+	  '  tokenizer/  tokens/   the tokenizer; token shards' \
+	  '  packed/               rows of the mixture, for training and validation' \
+	  '  checkpoints/pretrain/ the model; try: $(BIN)/litgpt generate runs/demo/checkpoints/pretrain --prompt "The history of" --precision 32-true' \
+	  '  report/index.html     what happened to every source: open it in a browser' \
+	  '  manifest.lock.yaml    keys and counts of every step; litgpt.yaml: for the stock litgpt pretrain' \
+	  'Ask of any document: $(BIN)/gristmill why manifests/demo.yaml http://pydoc.localhost/json.html'
 
 test: $(BIN)/.installed lint
 	$(BIN)/pytest
