@@ -111,7 +111,11 @@ def _run(
             ]
         )
     place = Place.of(loaded, store, runs)
-    states = run(loaded, place, ConsoleProgress(console), until, workers, retrain_tokenizer)
+    try:
+        states = run(loaded, place, ConsoleProgress(console), until, workers, retrain_tokenizer)
+    except KeyboardInterrupt:
+        print("gristmill: interrupted; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
     console.print(
         f"everything is in {place.run}"
         + (f"; the report: {place.run / 'report' / 'index.html'}" if states[-1].step.name == "report" else "")
@@ -232,9 +236,6 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("gristmill: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
     except OSError as error:
         print(f"gristmill: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         sys.exit(1)

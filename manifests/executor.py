@@ -4,7 +4,7 @@ datatrove takes plain callables. Ours builds its units one after another, catche
 a line to a results file; the parent follows that file for progress. Resumption is left to our own records
 (`skip_completed=False`). Two things that a process pool cannot do by itself are done here: a worker that dies (a
 segmentation fault, the kernel's out-of-memory killer) is noticed and its unit named, where the pool would wait for
-ever; and workers whose parent was killed end themselves.
+ever; and processes whose parent was killed end themselves.
 """
 
 import json
@@ -132,11 +132,14 @@ def _launch(
     if threading.current_thread() is threading.main_thread():
         previous = signal.signal(signal.SIGUSR1, _raise_worker_died)
     watcher.start()
+    global _launching
+    _launching = os.getpid()
     try:
         executor.run()
     except _WorkerDied:
         log.warning("a worker process died; its unit is counted as failed, the others go on")
     finally:
+        _launching = None
         stop.set()
         watcher.join()
         if previous is not None:
@@ -185,6 +188,17 @@ def _append(results: Path, line: dict) -> None:
     finally:
         os.close(descriptor)
 
+
+_launching: int | None = None
+"""The process that runs an executor, while it does: datatrove forks a manager that would outlive it."""
+
+
+def _after_fork() -> None:
+    if _launching is not None:
+        _end_with_parent(_launching)
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 _watching_parent = False
 

@@ -237,7 +237,20 @@ def start(manifest: Path, root: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={**os.environ, "GRISTMILL_TEST_ROOT": str(root)},
     )
+
+
+def descendants(root: Path) -> list[str]:
+    """Processes that `start` left behind, told by their environment (Linux)."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"GRISTMILL_TEST_ROOT={root}".encode() in environment.read_bytes().split(b"\0"):
+                found.append(environment.parent.name)
+        except OSError:
+            continue  # gone meanwhile, or not ours
+    return found
 
 
 @pytest.mark.slow
@@ -250,6 +263,10 @@ def test_a_run_killed_at_any_step_goes_on_to_the_same_bytes(finished, tmp_path, 
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    deadline = time.monotonic() + 10
+    while descendants(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not descendants(tmp_path)
     go(manifest, tmp_path)
     assert contents(tmp_path) == contents(root)
 
