@@ -107,6 +107,7 @@ def _launch(
 ) -> set[int]:
     """Run the executor once; gives the indices of units whose worker died."""
     from datatrove.executor import LocalPipelineExecutor  # 1 s of imports that only a run needs
+    from multiprocess import forkserver
 
     workers = min(workers, len(tasks))
     # Several tasks a worker: datatrove hands the next one to whoever is free; the largest units come first.
@@ -131,6 +132,10 @@ def _launch(
     previous = None
     if threading.current_thread() is threading.main_thread():
         previous = signal.signal(signal.SIGUSR1, _raise_worker_died)
+        # Ctrl-C reaches every process of the terminal; only this one shall answer, so workers inherit deaf ears.
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        forkserver.ensure_running()
+        signal.signal(signal.SIGINT, interrupt)
     watcher.start()
     global _launching
     _launching = os.getpid()
