@@ -89,7 +89,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
         return
     data = decompressed(stream).read(MAX_MEMBER_BYTES + 1)
     if len(data) > MAX_MEMBER_BYTES:
-        yield Unextracted("", "too_large", float(len(data)), title=name)
+        yield Unextracted("", "document_too_large", float(len(data)), title=name)
         return
     yield _record("", name, data, None)
 
@@ -121,7 +121,7 @@ def _archive(stream: BinaryIO) -> Iterator[Record]:
             else:
                 yield Unextracted(
                     record,
-                    "too_large" if size > MAX_MEMBER_BYTES else "damaged_member",
+                    "document_too_large" if size > MAX_MEMBER_BYTES else "damaged_member",
                     float(size),
                     title=path,
                 )

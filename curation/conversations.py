@@ -22,8 +22,6 @@ from gristmill.curation.documents import (
 )
 from gristmill.curation.stackexchange import tidy
 
-VERSION = 1
-
 ROLES = {
     "prompter": "user",
     "user": "user",

@@ -162,10 +162,13 @@ def _records(
                 yield locator(piece.written, name), _bounded(record)
     except UnreadableFile as failure:
         counts.failures.append({"file": piece.written, "error": str(failure)})
-    except OSError:
-        raise
-    except Exception as error:  # a bug of ours or of a library: one file must not cost the others
-        log.exception("%s: reader failed", piece.written)
+    except OSError as error:
+        raise OSError(f"{piece.written}: {error}") from error
+    except Exception as error:
+        if "://" in piece.path:  # a file system's own exception, such as aiohttp's: no property of the content
+            raise OSError(f"{piece.written}: {type(error).__name__}: {error}") from error
+        # A bug of ours or of a library: one file must not cost the others.
+        log.debug("%s: reader failed", piece.written, exc_info=True)
         counts.failures.append(
             {
                 "file": piece.written,

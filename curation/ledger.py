@@ -34,7 +34,7 @@ VERDICT_FIELDS = [
 
 def ledger_schema(features: pa.Schema) -> pa.Schema:
     """The ledger's columns when documents were measured as `features`."""
-    return pa.schema(VERDICT_FIELDS + [pa.field(f.name, f.type) for f in features])
+    return pa.schema(VERDICT_FIELDS + [f.with_nullable(True) for f in features])
 
 
 def write_ledger(path: Path, table: pa.Table) -> None:

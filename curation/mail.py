@@ -34,8 +34,6 @@ from gristmill.curation.documents import (
 )
 from gristmill.curation.stackexchange import html_text, tidy
 
-VERSION = 1
-
 FROM_LINE = re.compile(
     rb"From .*\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +"
     rb"\d{1,2} +\d{1,2}:\d\d(?::\d\d)?(?: +[-+A-Z0-9]{1,8})? +\d{4}(?: +[-+]\d{4})?\s*"

@@ -26,8 +26,6 @@ from gristmill.curation.documents import (
     UnreadableFile,
 )
 
-VERSION = 1
-
 POST_TYPES = {
     "3": "wiki",
     "4": "tag_wiki_excerpt",

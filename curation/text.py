@@ -139,7 +139,7 @@ def _document(place: str, row: Row, columns: Mapping[str, str]) -> Record:
     if not isinstance(text, str):
         return Unextracted(record, "no_text", url=url, title=title)
     if len(text) > MAX_MEMBER_BYTES:
-        return Unextracted(record, "too_large", float(len(text)), url=url, title=title)
+        return Unextracted(record, "document_too_large", float(len(text)), url=url, title=title)
     text = clean(text)
     if not text.strip():
         return Unextracted(record, "empty_text", 0.0, url=url, title=title)
@@ -213,7 +213,7 @@ def _whole_file(stream: BinaryIO) -> Record:
     """A plain text file as one document: UTF-8, a byte order mark's encoding, or else Windows-1252."""
     data = decompressed(stream).read(MAX_MEMBER_BYTES + 1)
     if len(data) > MAX_MEMBER_BYTES:
-        return Unextracted("", "too_large", float(len(data)))
+        return Unextracted("", "document_too_large", float(len(data)))
     encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252")
     for encoding in encodings:
         try:
@@ -241,7 +241,7 @@ def _json_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[str, R
         if len(line) >= MAX_MEMBER_BYTES and not line.endswith(b"\n"):
             skipped = _skip_line(lines, line)
             offset += skipped
-            yield place, Unextracted(place, "too_large", float(len(line) + skipped))
+            yield place, Unextracted(place, "document_too_large", float(len(line) + skipped))
             continue
         if place == "0":
             line = line.removeprefix(b"\xef\xbb\xbf")

@@ -106,16 +106,19 @@ def _run(
                     str(manifest),
                     None,
                     "",
-                    f"it has no step {until!r}{schema._meant(until, names)}; its steps: {', '.join(names)}",
+                    f"it has no step {until!r}{schema.meant(until, names)}; its steps: {', '.join(names)}",
                 )
             ]
         )
     place = Place.of(loaded, store, runs)
+    progress = ConsoleProgress(console)
     try:
-        states = run(loaded, place, ConsoleProgress(console), until, workers, retrain_tokenizer)
+        states = run(loaded, place, progress, until, workers, retrain_tokenizer)
     except KeyboardInterrupt:
         print("gristmill: interrupted; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(130) from None
+    finally:
+        progress.close()
     console.print(
         f"everything is in {place.run}"
         + (f"; the report: {place.run / 'report' / 'index.html'}" if states[-1].step.name == "report" else "")

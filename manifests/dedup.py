@@ -76,22 +76,23 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
     units, paths, counts = [], [], []
     unit_of, row_of, ids, hashes, scopes, signatures = [], [], [], [], [], []
     prefer = {name: rank for rank, name in enumerate(unit.params["prefer"])}
+    inputs = {i.name.split("/", 1)[1]: Path(i.path) for i in unit.inputs}  # <source>/<unit>/<file>
     for source, name in unit.params["units"]:
         folder = f"{source}/{name}"
-        verdicts = shards.read_table(unit.path(f"{folder}/verdicts.arrow"), ["id", "rule"])
+        verdicts = shards.read_table(inputs[f"{folder}/verdicts.arrow"], ["id", "rule"])
         kept = np.flatnonzero(np.array(verdicts["rule"].is_null()))
         units.append((source, name))
-        paths.append(unit.path(f"{folder}/texts.arrow"))
+        paths.append(inputs[f"{folder}/texts.arrow"])
         counts.append(verdicts.num_rows)
         unit_of.append(np.full(len(kept), len(units) - 1, np.int32))
         row_of.append(kept)
         ids += verdicts["id"].take(pa.array(kept)).to_pylist()
-        measured = shards.read_table(unit.path(f"{folder}/features.arrow"), ["content_hash"])
+        measured = shards.read_table(inputs[f"{folder}/features.arrow"], ["content_hash"])
         hashes += measured["content_hash"].take(pa.array(kept)).to_pylist()
         locators = shards.read_table(paths[-1], ["locator"])["locator"].take(pa.array(kept)).to_pylist()
-        scopes += [_scope(unit.params["scope"], source, locator) for locator in locators]
+        scopes += [scope_of(unit.params["scope"], source, locator) for locator in locators]
         if near:
-            table = shards.read_table(unit.path(f"{folder}/signatures.arrow"), ["signature"])
+            table = shards.read_table(inputs[f"{folder}/signatures.arrow"], ["signature"])
             signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
     names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
     unit_index = np.concatenate(unit_of)
@@ -112,7 +113,7 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
     )
 
 
-def _scope(scope: str, source: str, locator: str) -> str:
+def scope_of(scope: str, source: str, locator: str) -> str:
     """What a document is compared within: everything, its source, or the folder of its path that matches `scope`."""
     if scope == "all":
         return ""
@@ -169,11 +170,14 @@ def _write(out: Path, candidates: Candidates, resolved: pa.Table, near: Duplicat
         shards.write_batches(folder / "duplicates.arrow", DUPLICATE_SCHEMA, table.to_batches())
 
 
-def _by_source(candidates: Candidates, resolved: pa.Table) -> Mapping[str, Mapping[str, int]]:
-    """Per source: how many took part, and how many of them left."""
-    result: dict[str, dict[str, int]] = {}
+def _by_source(candidates: Candidates, resolved: pa.Table) -> Mapping[str, Mapping[str, object]]:
+    """Per source: how many took part, how many stayed, and what dropped the others."""
+    result: dict[str, dict] = {}
     for number, rule in zip(candidates.unit, resolved["rule"].to_pylist(), strict=True):
-        counts = result.setdefault(candidates.units[number][0], {"documents": 0, "dropped": 0})
+        counts = result.setdefault(candidates.units[number][0], {"documents": 0, "kept": 0, "dropped": {}})
         counts["documents"] += 1
-        counts["dropped"] += rule is not None
+        if rule:
+            counts["dropped"][f"dedup.{rule}"] = counts["dropped"].get(f"dedup.{rule}", 0) + 1
+        else:
+            counts["kept"] += 1
     return dict(sorted(result.items()))

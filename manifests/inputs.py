@@ -5,7 +5,6 @@ A locator keeps the path as the manifest writes it, with wildcards filled in and
 """
 
 import glob
-import gzip
 import hashlib
 import json
 import os
@@ -18,6 +17,9 @@ from pathlib import Path
 import fsspec
 import xxhash
 
+from gristmill.curation.archives import decompressed
+from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.extract import opened
 from gristmill.manifests.store import atomic_write, file_digest
 
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://")
@@ -62,9 +64,11 @@ def variables(pattern: str) -> str:
 
 
 def _expand_local(pattern: str, roots: tuple[Path, ...]) -> list[RawFile]:
+    pattern = os.path.normpath(pattern)  # two spellings of one path are one file
     # What the manifest wrote before the first wildcard stays in the locator as it is, variables and all.
     parts = pattern.split("/")
-    fixed = next((i for i, part in enumerate(parts) if WILDCARD.search(part)), len(parts))
+    literal = any((root / variables(pattern)).exists() for root in roots)  # a name may have brackets in it
+    fixed = len(parts) if literal else next((i for i, part in enumerate(parts) if WILDCARD.search(part)), len(parts))
     written, rest = "/".join(parts[:fixed]), "/".join(parts[fixed:])
     expanded = variables(written) if written else written
     for root in roots:
@@ -140,13 +144,20 @@ def _identity(info: Mapping) -> str:
 
 def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:
     """The paths of a list such as Common Crawl's `warc.paths.gz`, one a line, joined to `base`."""
-    (file,) = expand([paths_file], roots)
-    with fsspec.open(file.path, "rb") as stream:
-        data = stream.read()
-    if data.startswith(b"\x1f\x8b"):
-        data = gzip.decompress(data)
-    lines = [line.strip() for line in data.decode("utf-8").splitlines()]
-    return [f"{base.rstrip('/')}/{line}" if base else line for line in lines if line and not line.startswith("#")]
+    files = expand([paths_file], roots)
+    if len(files) != 1:
+        raise MissingInput(
+            f"{paths_file}: a list of paths is one file, and this names {len(files)}; use paths: for several"
+        )
+    try:
+        with opened(files[0].path) as stream, decompressed(stream) as content:
+            lines = [line.strip() for line in content.read().decode("utf-8").splitlines()]
+    except (UnreadableFile, UnicodeDecodeError) as error:
+        raise MissingInput(f"{paths_file}: not a readable list of paths: {error}") from None
+    listed_paths = [line for line in lines if line and not line.startswith("#")]
+    if not listed_paths:
+        raise MissingInput(f"{paths_file}: the list names no files; write one path a line")
+    return [f"{base.rstrip('/')}/{line}" if base else line for line in listed_paths]
 
 
 def sampled(files: list[RawFile], share: float) -> list[RawFile]:

@@ -21,8 +21,11 @@ from gristmill.train.config import FREE_ON_RESUME, PretrainParams
 PRETRAIN_VERSION = 1
 REPORT_VERSION = reporting.VERSION
 
+INPUTS = "inputs"
+"""Folder of links, inside a training's, to the tokens, rows and tokenizer that it was planned with."""
+
 EXECUTION = FREE_ON_RESUME
-"""Fields of PretrainParams that say how training is executed: recorded, never part of a key."""
+"""Fields of PretrainParams that do not change what is learned, only how it is executed and watched: not in the key."""
 
 
 def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
@@ -62,7 +65,8 @@ def tokens(unit: Unit, out: Path) -> Mapping[str, object]:
 def pack(unit: Unit, out: Path) -> Mapping[str, object]:
     """Token shards to an index of rows: the mixture, in the order of training."""
     p = unit.params
-    shards = [(source, name, str(unit.path(f"{source}/{name}/tokens.arrow"))) for source, name in p["shards"]]
+    paths = {i.name: i.path for i in unit.inputs}
+    shards = [(source, name, paths[f"tokens/{source}/{name}/tokens.arrow"]) for source, name in p["shards"]]
     return packing.pack(
         shards,
         PackParams(**p["pack"]),
@@ -74,18 +78,19 @@ def pack(unit: Unit, out: Path) -> Mapping[str, object]:
     )
 
 
-def pretrain(unit: Unit, out: Path, run: Path) -> Mapping[str, object]:
-    """Train in `out`, where checkpoints of an interrupted training are found; reads tokens and rows through the run's view."""
+def pretrain(unit: Unit, out: Path) -> Mapping[str, object]:
+    """Train in `out`, where checkpoints of an interrupted training are found; `out/inputs` links to tokens and rows."""
     from gristmill.train.pretrain import pretrain as train  # torch, which nothing else here needs
 
     params = PretrainParams(**unit.params["pretrain"], **unit.settings)
-    summary = train(run, out, params, unit.params["seed"])
+    summary = train(out / INPUTS, out, params, unit.params["seed"])
     if not summary["finished"]:
         raise RunStopped(
             f"training was stopped by SIGTERM at step {summary['steps']} and saved; the same command goes on from there"
         )
     for folder in out.glob("step-*"):
         shutil.rmtree(folder)  # final/ is complete: the way there is no longer needed
+    shutil.rmtree(out / INPUTS)
     write_record(out, unit, summary, float(summary["seconds"]))
     return summary
 

@@ -5,19 +5,18 @@ import unicodedata
 from collections.abc import Iterator
 
 from gristmill.curation import extract, features, filters, language, minhash
-from gristmill.manifests import dedup, inputs, steps
-from gristmill.manifests.inputs import MissingInput
-from gristmill.manifests.planning import Context, Planned, per_unit, single, unit
+from gristmill.manifests import dedup, steps
+from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
 
 READER_LIBRARIES = {
-    "crawl": ("fastwarc", "resiliparse"),
+    "crawl": ("brotli", "fastwarc", "resiliparse", "zstandard"),
     "books": ("lxml",),
     "code": (),
     "forum": ("lxml", "resiliparse"),
     "papers": ("lxml", "pylatexenc"),
-    "wikipedia": (),
+    "wikipedia": ("lxml",),
     "text": ("pyarrow",),
 }
 """Whose versions shape a reader's output."""
@@ -63,7 +62,9 @@ def plan_measure(context: Context) -> Iterator[Planned]:
             "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
         }
         version = features.VERSION * 1_000_000 + minhash.VERSION * 1000 + language.VERSION
-        return unit(context, "measure", version, name, source_name, params, [texts], ("numpy", "pyarrow"))
+        return unit(
+            context, "measure", version, name, source_name, params, [texts], ("fasttext-predict", "numpy", "pyarrow")
+        )
 
     return per_unit(context, one)
 
@@ -109,6 +110,11 @@ def plan_dedup(context: Context) -> list[Planned]:
     m = context.manifest
     params = m.curate.dedup
     taking_part = [(s, n) for s, source, n in context.each() if "dedup" not in source.skip]
+    if params.scope not in ("all", "source"):
+        files = [p.file.locator for groups in context.groups.values() for g in groups for p in g.pieces]
+        if not any(dedup.scope_of(params.scope, "", locator) for locator in files):
+            what = f"{params.scope!r} is neither all nor source, and no folder of any file is called so; write a pattern such as CC-MAIN-*"
+            raise context.loaded.error(("curate", "dedup", "scope"), what)
 
     def it() -> Unit:
         files = []
@@ -129,7 +135,7 @@ def plan_dedup(context: Context) -> list[Planned]:
             "scope": params.scope,
             "units": taking_part,
         }
-        return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, ("numpy",))
+        return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, ("numpy", "pyarrow"))
 
     return single(it, "dedup")
 
@@ -149,10 +155,7 @@ def _verdict_files(context: Context, source: Source, source_name: str, name: str
 
 def plan_decontaminate(context: Context) -> Iterator[Planned]:
     params = context.manifest.curate.decontaminate
-    try:
-        found = [file for path in params.against for file in inputs.expand([path], context.loaded.roots)]
-    except MissingInput as error:
-        raise context.loaded.error(("curate", "decontaminate", "against"), str(error)) from None
+    found = benchmark_files(context.loaded)
     benchmarks = [Input(f"benchmark/{f.locator}", f.path, context.digests.of(f), 0) for f in found]
 
     def one(source_name: str, source: Source, name: str) -> Unit:
@@ -192,4 +195,5 @@ def plan_shards(context: Context) -> Iterator[Planned]:
 
 def deduplicates(loaded: Loaded) -> bool:
     params = loaded.manifest.curate.dedup
-    return params is not None and (params.exact or params.near is not None)
+    takes_part = any("dedup" not in source.skip for source in loaded.manifest.sources.values())
+    return params is not None and takes_part and (params.exact or params.near is not None)

@@ -1,12 +1,12 @@
 """Planning the steps from shards to the report: tokenizer, tokens, pack, pretrain, report."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from gristmill.manifests import counts as counting
-from gristmill.manifests import inputs, model_steps
-from gristmill.manifests.inputs import MissingInput
+from gristmill.manifests import model_steps
 from gristmill.manifests.plan_curation import rules_of
-from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_unit, single, unit
+from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_unit, single, tokenizer_files, unit
 from gristmill.manifests.schema import Source
 from gristmill.manifests.store import Input, Record, Unit
 
@@ -19,17 +19,14 @@ def plan_tokenizer(context: Context) -> list[Planned]:
     params = context.manifest.tokenizer
     values = {"tokenizer": params, "seed": context.manifest.seed}
     kept = context.kept_tokenizer
-    if kept is not None and kept.params == as_json(values):
+    if kept is not None and params.path is None and kept.params == as_json(values):
         return [kept]
 
     def it() -> Unit:
         if params.path is None:
             files = _shard_files(context, "shards", "shard.arrow")
         else:
-            try:
-                found = inputs.expand([params.path], context.loaded.roots)
-            except MissingInput as error:
-                raise context.loaded.error(("tokenizer", "path"), str(error)) from None
+            found = tokenizer_files(context.loaded)
             files = [Input(f"raw/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in found]
         return unit(context, "tokenizer", model_steps.bpe.VERSION, "tokenizer", None, values, files, ("tokenizers",))
 
@@ -77,6 +74,9 @@ def plan_pretrain(context: Context) -> list[Planned]:
         params = as_json(m.pretrain)
         settings = {name: params.pop(name) for name in model_steps.EXECUTION}
         values = {"pretrain": params, "seed": m.seed}
+        if not all(find_spec(library) for library in ("torch", "litgpt")):
+            what = "training needs torch and litgpt, which are not installed; pip install 'gristmill[train]'"
+            raise context.loaded.error(("pretrain",), what)
         return unit(
             context,
             "pretrain",
@@ -107,7 +107,9 @@ def report_unit(context: Context) -> Unit:
     records = {step: list(done.values()) for step, done in context.records.items() if done and step != "report"}
     facts = {
         "steps": {step: counting.total(done) | _single(done) for step, done in records.items()},
-        "sources": {name: counting.source_counts(records, name) for name in context.manifest.sources},
+        "sources": {
+            name: counting.source_counts(records, name, context.lost.get(name, [])) for name in context.manifest.sources
+        },
         "rules": {name: list(rules_of(source)["thresholds"]) for name, source in context.manifest.sources.items()},
     }
     files = [record.output("ledger.parquet") for record in records.get("shards", ())]

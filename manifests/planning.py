@@ -5,6 +5,8 @@ yet is `Pending` on the step that it waits for; so `gristmill plan` is the same 
 """
 
 import dataclasses
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
@@ -12,6 +14,7 @@ from importlib.metadata import version as installed
 from gristmill.manifests import inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
+from gristmill.manifests.source_lines import ManifestError, Problem
 from gristmill.manifests.store import Input, Record, Unit
 
 
@@ -36,6 +39,7 @@ class Context:
     digests: Digests
     records: dict[str, dict[tuple[str | None, str], Record]] = field(default_factory=dict)  # step -> unit -> record
     step_names: tuple[str, ...] = ()
+    lost: dict[str, list[dict]] = field(default_factory=dict)  # source -> files that the last run could not open
     kept_tokenizer: Record | None = None  # the tokenizer that the lock file names, if it may stay
 
     @property
@@ -61,26 +65,68 @@ class NotYet(Exception):
 
 
 def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
-    """The units of `extract` by source. Raises ManifestError for a path that leads nowhere."""
-    groups = {}
+    """The units of `extract` by source. Raises ManifestError for all paths of the manifest that lead nowhere."""
+    groups: dict[str, list[units.Group]] = {}
+    problems: list[Problem] = []
     for name, source in loaded.manifest.sources.items():
-        groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
+        try:
+            groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
+        except ManifestError as error:
+            problems += error.problems
+    for look in (benchmark_files, tokenizer_files):
+        try:
+            look(loaded)
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError(problems)
     return groups
+
+
+def benchmark_files(loaded: Loaded) -> list[RawFile]:
+    """The benchmarks to decontaminate against."""
+    params = loaded.manifest.curate.decontaminate
+    try:
+        return inputs.expand(params.against, loaded.roots) if params else []
+    except MissingInput as error:
+        raise loaded.error(("curate", "decontaminate", "against"), str(error)) from None
+
+
+def tokenizer_files(loaded: Loaded) -> list[RawFile]:
+    """An existing tokenizer's files; `tokenizer_config.json` beside a single file is one of them, for it shapes the ids."""
+    params = loaded.manifest.tokenizer
+    if params is None or params.path is None:
+        return []
+    try:
+        found = inputs.expand([params.path], loaded.roots)
+    except MissingInput as error:
+        raise loaded.error(("tokenizer", "path"), str(error)) from None
+    try:
+        beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
+        found += [f for f in inputs.expand([beside], loaded.roots) if f not in found]
+    except MissingInput:
+        pass  # a tokenizer.json may stand alone
+    return found
 
 
 def raw_files(loaded: Loaded, name: str, source: Source) -> list[RawFile]:
     """A source's files after `limit` and `sample`."""
     where: tuple[str | int, ...] = ("sources", name, "paths_file" if source.paths_file else "paths")
-    files: dict[str, RawFile] = {}
     try:
         paths = inputs.listed(source.paths_file, source.base, loaded.roots) if source.paths_file else source.paths
-        if source.limit and source.paths_file:
-            paths = paths[: source.limit]  # ask the server only about the files that are read
-        for number, path in enumerate(paths):
-            where = (*where[:3], number) if source.paths else where
-            files |= {file.locator: file for file in inputs.expand([path], loaded.roots)}
     except MissingInput as error:
         raise loaded.error(where, str(error)) from None
+    if source.limit and source.paths_file:
+        paths = paths[: source.limit]  # ask the server only about the files that are read
+    files: dict[str, RawFile] = {}
+    problems: list[Problem] = []
+    for number, path in enumerate(paths):
+        try:
+            files |= {file.locator: file for file in inputs.expand([path], loaded.roots)}
+        except MissingInput as error:
+            problems += loaded.error((*where, number) if source.paths else where, str(error)).problems
+    if problems:
+        raise ManifestError(problems)
     found = [files[locator] for locator in sorted(files)]
     if source.sample:
         found = inputs.sampled(found, source.sample)
@@ -99,7 +145,8 @@ def unit(
     settings: Mapping | None = None,
 ) -> Unit:
     """A unit with the installed versions of the libraries that shape its output."""
-    versions = {library: installed(library) for library in libraries}
+    versions = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    versions |= {library: installed(library) for library in libraries}
     return Unit(step, name, source, version, as_json(params), tuple(files), versions, settings or {})
 
 

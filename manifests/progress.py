@@ -56,6 +56,12 @@ class ConsoleProgress:
         how = f"{time.monotonic() - self._start:.1f} s" if self._todo else "reused"
         self._console.print(f"{name:<14} {how:<9} {numbers(counts)}".rstrip(), markup=False)
 
+    def close(self) -> None:
+        """Give the terminal back, however the run ended."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
     def warn(self, message: str) -> None:
         """Something that the run survives and a person should know."""
         self._console.print(f"warning: {message}", markup=False, style="yellow")

@@ -16,9 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gristmill.curation import shards
+from gristmill.manifests import checks, model_steps, view
 from gristmill.manifests import counts as counting
-from gristmill.manifests import model_steps, view
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
 from gristmill.manifests.inputs import Digests
@@ -87,14 +86,31 @@ class StepState:
         return hashlib.blake2b("".join(keys).encode(), digest_size=16).hexdigest()
 
 
-def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False) -> Context:
-    """The manifest with its raw files, and the tokenizer that the lock file keeps."""
+def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False, as_run: bool = False) -> Context:
+    """The manifest with its raw files, and the tokenizer that the lock file keeps.
+
+    `as_run`: without the units whose files the last run could not open, which the next run will try again.
+    """
     names = tuple(step.name for step in pipeline(loaded))
     context = Context(loaded, raw_groups(loaded), Digests(place.store.root), step_names=names)
     locked = view.read_lock(place.run).get("tokenizer")
     if locked and not retrain_tokenizer:
         context.kept_tokenizer = place.store.load("tokenizer", locked["units"]["tokenizer"])
+    if as_run:
+        context.lost = read_state(place.run).get("lost", {})
+        for source, files in context.lost.items():
+            gone = {f["file"] for f in files}
+            groups = context.groups.get(source, [])
+            context.groups[source] = [g for g in groups if not gone & {p.file.locator for p in g.pieces}]
     return context
+
+
+def read_state(run: Path) -> dict:
+    """How the last run ended: `failed` and `error` of the step that stopped it, or `lost` files; empty if all was well."""
+    try:
+        return json.loads((run / STATE).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
 
 
 def survey(context: Context, place: Place, until: str | None = None) -> Iterator[StepState]:
@@ -142,7 +158,10 @@ def run(
         step = pipeline(loaded)[len(states)].name
         atomic_write(place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False))
         raise
-    (place.run / STATE).unlink(missing_ok=True)
+    if context.lost:
+        atomic_write(place.run / STATE, json.dumps({"lost": context.lost}, ensure_ascii=False))
+    else:
+        (place.run / STATE).unlink(missing_ok=True)
     return states
 
 
@@ -151,18 +170,21 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
     assert not state.pending, f"{step.name} waits for {state.pending[0].on}, which has run"
     progress.step(step.name, len(state.records), len(missing), step.says)
     if step.name == "pretrain" and missing:
-        failures = _train(missing[0], place)
+        failures = _train(missing[0], context, place)
     else:
         failures = run_units(missing, step.work, place.store, num_workers, progress.unit) if missing else []
-    lost = _lose(step, failures, context, progress)
-    state.planned = [p for p in state.planned if p not in lost]
+    lost = _lose(step, failures, context)
+    state.planned = [p for p in state.planned if p not in [f.unit for f in failures]]
     state.records = []
     _find(state, place.store)
     context.records[step.name] = {(r.source, r.name): r for r in state.records}
-    _check(state, context, place, progress, lost)
+    _check(state, context, progress, lost)
     view.publish(place.run, step.name, state.records)
     if step.name == "pack" and context.manifest.pretrain:
-        model_steps.write_litgpt_yaml(place.run, context.manifest.pretrain, context.manifest.seed)
+        try:
+            model_steps.write_litgpt_yaml(place.run, context.manifest.pretrain, context.manifest.seed)
+        except ValueError as error:
+            raise context.loaded.error(("pretrain",), str(error)) from None
     progress.done(step.name, counting.total(state.records), sum(r.seconds for r in state.records))
 
 
@@ -175,81 +197,50 @@ BLOCKS = {
 """Where the manifest says what a step works by: the place of an error that the step itself explains."""
 
 
-def _lose(step: Step, failures: list[Failure], context: Context, progress: Progress) -> list[Unit]:
-    """Failed units of `extract` are left out of the rest of the run; of any other step they stop it."""
+def _lose(step: Step, failures: list[Failure], context: Context) -> list[dict]:
+    """Failed units of `extract` are left out of the rest of the run, and their files named; of another step they stop it."""
     if failures and step.name in BLOCKS and failures[0].expected:
         raise context.loaded.error(BLOCKS[step.name], failures[0].error)
     if failures and step.name != "extract":
         shown = "\n  ".join(f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10])
         raise RunStopped(f"{step.name} failed for {len(failures)} units:\n  {shown}")
+    lost = []
     for failure in failures:
-        source, name = failure.unit.source or "", failure.unit.name
-        progress.warn(f"{source}/{name}: not read, and left out of this run: {failure.error}")
-        context.groups[source] = [g for g in context.groups[source] if g.name != name]
-    return [f.unit for f in failures]
+        source = failure.unit.source or ""
+        context.groups[source] = [g for g in context.groups[source] if g.name != failure.unit.name]
+        files = [i.name.removeprefix("raw/") for i in failure.unit.inputs]
+        context.lost.setdefault(source, []).extend({"file": f, "error": failure.error} for f in files)
+        lost += [{"source": source, "file": f, "error": failure.error} for f in files]
+    return lost
 
 
-def _check(state: StepState, context: Context, place: Place, progress: Progress, lost: list[Unit]) -> None:
-    """Conservation for every unit, then the guards for every source."""
-    name, run_params = state.step.name, context.manifest.run
-    before: dict[tuple, int] = {}
-    if name in ("measure", "filter"):
-        before = {key: r.counts["kept"] for key, r in context.records["extract"].items()}
-    if name == "shards":
-        before = {key: r.counts["documents"] for key, r in context.records["extract"].items()}
-    counting.check_conservation(name, state.records, before)
-    if name == "extract":
-        failed_files = sum(len(unit.inputs) for unit in lost)
-        lines = counting.check_failures(state.records, failed_files, run_params)
+def _check(state: StepState, context: Context, progress: Progress, lost: list[dict]) -> None:
+    """What every step is checked for before anything is built on it."""
+    checks.check_conservation(state.step.name, state.records, context)
+    if state.step.name == "extract":
+        lines = checks.check_failures(state.records, lost, context.manifest.run)
         for line in lines[:MAX_WARNINGS]:
             progress.warn(line)
         if len(lines) > MAX_WARNINGS:
-            progress.warn(
-                f"{len(lines) - MAX_WARNINGS} more files cannot be read; `gristmill status --json` and the report name all"
-            )
-    if name in ("extract", "filter", "decontaminate", "shards"):
-        for source in context.groups:
-            records = [r for r in state.records if r.source == source]
-            counting.guard(name, source, counting.total(records), run_params, _examples(name, records, context))
-    if name == "dedup":
-        for source, c in state.records[0].counts["sources"].items():
-            counts = {**c, "kept": c["documents"] - c["dropped"], "dropped": {"duplicates": c["dropped"]}}
-            counting.guard(name, source, counts, run_params, ())
+            more = len(lines) - MAX_WARNINGS
+            progress.warn(f"{more} more files cannot be read; `gristmill status --json` and the report name all")
+    checks.guard(state.step.name, state.records, context)
 
 
-def _examples(step: str, records: list[Record], context: Context, most: int = 10) -> Iterator[str]:
-    """Locators of dropped documents with the rule and its numbers, some of each rule first."""
-    file = {"extract": "dropped.arrow", "filter": "verdicts.arrow", "decontaminate": "hits.arrow"}.get(step)
-    per_rule: dict[str, int] = {}
-    for record in records if file else ():
-        table = shards.read_table(record.folder / file)
-        texts = context.records["extract"][(record.source, record.name)].folder / "texts.arrow"
-        locators = (
-            table["locator"] if "locator" in table.column_names else shards.read_table(texts, ["locator"])["locator"]
-        )
-        for row, verdict in enumerate(
-            table.select([n for n in ("rule", "value", "threshold") if n in table.column_names]).to_pylist()
-        ):
-            rule = verdict["rule"]
-            if rule and per_rule.get(rule, 0) < 3 and sum(per_rule.values()) < most:
-                per_rule[rule] = per_rule.get(rule, 0) + 1
-                yield f"{locators[row]}  {rule}" + (
-                    f" = {verdict['value']:.4g}" if verdict.get("value") is not None else ""
-                )
-
-
-def _train(unit: Unit, place: Place) -> list[Failure]:
+def _train(unit: Unit, context: Context, place: Place) -> list[Failure]:
     """Training runs in this process, in its final folder, where it finds its own checkpoints if it was cut off.
 
-    A second run of the same training waits here for the first, then finds it complete.
+    It reads through links of its own: the run's view may change while it trains. A second run of the same training waits
+    here for the first, then finds it complete.
     """
     folder = place.store.folder(unit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder.with_name(f"{folder.name}.lock")):
         if place.store.record(unit) is None:
-            folder.mkdir(exist_ok=True)
+            for step in ("tokens", "tokenizer", "pack"):
+                view.publish(folder / model_steps.INPUTS, step, context.records[step].values())
             try:
-                model_steps.pretrain(unit, folder, place.run)
+                model_steps.pretrain(unit, folder)
             except (ValueError, FloatingPointError) as error:
                 return [failed(unit, error)]
     return []
@@ -264,7 +255,7 @@ def _exclusive(path: Path) -> Iterator[None]:
 
 def report_now(loaded: Loaded, place: Place) -> Path:
     """Write the report of what has been run so far, without running anything else; gives its path."""
-    context = open_context(loaded, place)
+    context = open_context(loaded, place, as_run=True)
     for _ in survey(context, place):
         pass  # fills context.records with what is in the store
     if not context.records.get("extract"):

@@ -73,9 +73,9 @@ class Source(Strict):
     """Steps that this source is left out of."""
     languages: LanguageParams | None = None
     """Replaces curate.languages for this source."""
-    weight: Annotated[float, Field(ge=0)] | None = None
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Share of the mixture; normalised over all sources. Give it to all sources or to none (then size decides)."""
-    max_epochs: Annotated[float, Field(gt=0)] = 1.0
+    max_epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """How often the mixture may repeat a document of this source."""
     licence: str | None = None
     """Licence of records that state none themselves."""
@@ -194,13 +194,13 @@ class Manifest(Strict):
         """What a later step needs is there with its defaults."""
         if isinstance(data, Mapping):
             data = dict(data)
-            if "pretrain" in data or "mixture" in data:
-                data.setdefault("pack", {})
-            if "pack" in data:
-                data.setdefault("tokenizer", {})
+            if data.get("pretrain") is not None or data.get("mixture") is not None:
+                data["pack"] = {} if data.get("pack") is None else data["pack"]
+            if data.get("pack") is not None:
+                data["tokenizer"] = {} if data.get("tokenizer") is None else data["tokenizer"]
         return data
 
-    @field_validator("curate", "tokenizer", "mixture", "pack", "run", mode="before")
+    @field_validator("curate", "mixture", "run", mode="before")
     @classmethod
     def _empty(cls, value: object) -> object:
         return {} if value is None else value
@@ -257,7 +257,7 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
             problems.append(
                 (
                     ("curate", "dedup", "prefer"),
-                    f"there is no source {name!r}{_meant(name, manifest.sources)}",
+                    f"there is no source {name!r}{meant(name, manifest.sources)}",
                 )
             )
     weighted = [name for name, source in manifest.sources.items() if source.weight is not None]
@@ -288,12 +288,12 @@ def _explained(where: tuple, item: Mapping) -> str:
     kind, text = item["type"], item["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         known = _fields_at(where[:-1])
-        return f"unknown key{_meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
+        return f"unknown key{meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
     if kind in ("missing", "missing_argument"):
         return "missing; add it" + (f" (one of {', '.join(KINDS)})" if where[-1] == "kind" else "")
     if kind == "literal_error":
         choices = [str(choice) for choice in re.findall(r"'([^']*)'", item["ctx"]["expected"])]
-        return f"{item['input']!r} is not one of {', '.join(choices)}{_meant(str(item['input']), choices)}"
+        return f"{item['input']!r} is not one of {', '.join(choices)}{meant(str(item['input']), choices)}"
     text = text.removeprefix("Value error, ")
     return text if kind == "value_error" else f"{text}, but it is {item['input']!r}"
 
@@ -324,7 +324,7 @@ def _block(annotation: Any) -> Any:
     return next((o for o in options if _annotations(o)), None)
 
 
-def _meant(word: str, known: Sequence[str] | Mapping) -> str:
+def meant(word: str, known: Sequence[str] | Mapping) -> str:
     close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -1,5 +1,6 @@
 """The manifest's text: parsed with the line of every key, and what is wrong with it as people read it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class SourceLines:
     """A manifest's data, and the line that each part of it stands on."""
 
     data: Mapping[str, Any]
+    marked: Mapping[str, Any]
+    """The same as ruamel.yaml reads it, with the position of every key."""
 
     @classmethod
     def read(cls, path: Path) -> "SourceLines":
@@ -82,11 +85,16 @@ class SourceLines:
                     )
                 ]
             )
-        return cls(data)
+        if path.suffix == ".json":  # YAML and JSON differ in escapes such as "\\ud83d\\ude00"
+            try:
+                return cls(json.loads(text), data)
+            except json.JSONDecodeError as error:
+                raise ManifestError([Problem(str(path), error.lineno, "", f"not valid JSON: {error.msg}")]) from None
+        return cls(data, data)
 
     def line(self, where: Sequence[str | int]) -> int | None:
         """The line of the innermost part of a place that the file really has (1 is the first)."""
-        node: Any = self.data
+        node: Any = self.marked
         line: int | None = None
         for part in where:
             try:

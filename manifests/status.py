@@ -1,34 +1,27 @@
 """What a run has done so far: steps, and for every source where its records went."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from gristmill.manifests import counts as counting
 from gristmill.manifests import view
-from gristmill.manifests.runner import STATE, Place, StepState, open_context, survey
+from gristmill.manifests.runner import Place, StepState, open_context, read_state, survey
 from gristmill.manifests.schema import Loaded
 
 
 def status(loaded: Loaded, place: Place) -> dict:
     """The run as `gristmill status --json` prints it."""
-    context = open_context(loaded, place)
+    context = open_context(loaded, place, as_run=True)
     locked = view.read_lock(place.run)
     states = list(survey(context, place))
     records = {state.step.name: state.records for state in states}
-    failed = _failed(place.run)
+    failed = read_state(place.run).get("failed")
     return {
         "manifest": loaded.manifest.name,
         "steps": [_step(state, locked, failed, place) for state in states],
-        "sources": {name: counting.source_counts(records, name) for name in loaded.manifest.sources},
+        "sources": {
+            name: counting.source_counts(records, name, context.lost.get(name, [])) for name in loaded.manifest.sources
+        },
     }
-
-
-def _failed(run: Path) -> str | None:
-    try:
-        return json.loads((run / STATE).read_text())["failed"]
-    except FileNotFoundError:
-        return None
 
 
 def _step(state: StepState, locked: Mapping[str, Mapping], failed: str | None, place: Place) -> dict:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.store import Record, atomic_write
 
 LOCK = "manifest.lock.yaml"
@@ -46,10 +47,15 @@ def publish(run: Path, step: str, records: Iterable[Record]) -> None:
         for name, target in sorted(files.items()):
             _link(root / name, target)
         for path in sorted(root.rglob("*"), reverse=True):
+            if path.name.startswith("."):
+                continue  # a link that another run is just putting in place
             if path.is_symlink() and str(path.relative_to(root)) not in files:
                 path.unlink(missing_ok=True)
-            elif path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
-                path.rmdir()
+            elif path.is_dir() and not path.is_symlink():
+                try:
+                    path.rmdir()
+                except OSError:
+                    pass  # not empty, or gone
 
 
 def _link(link: Path, target: Path) -> None:
@@ -66,9 +72,15 @@ def _link(link: Path, target: Path) -> None:
 def read_lock(run: Path) -> Mapping[str, Mapping]:
     """The steps of the lock file: name -> {key, counts, units: {source/unit: key}}; empty where there is none."""
     try:
-        return YAML(typ="safe").load((run / LOCK).read_text(encoding="utf-8"))["steps"]
+        text = (run / LOCK).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
+    try:
+        steps = YAML(typ="safe").load(text)["steps"]
+        assert all(isinstance(entry["units"], Mapping) for entry in steps.values())
+    except Exception:
+        raise RunStopped(f"{run / LOCK} is damaged; restore it, or delete it: the store is unharmed") from None
+    return steps
 
 
 def write_lock(run: Path, name: str, steps: Mapping[str, Mapping]) -> None:

@@ -1,0 +1,124 @@
+"""Checks after every step: no document appears or vanishes, and no source is lost without a person having said so."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from gristmill.curation import shards
+from gristmill.manifests.counts import RunStopped, total
+from gristmill.manifests.planning import Context
+from gristmill.manifests.schema import Run
+from gristmill.manifests.store import Record
+
+GUARDED_FROM = 1000
+"""Yield guards look at a source from this many documents on: below it, a share means little."""
+
+EXAMPLES = 10
+"""So many dropped documents are named when a guard stops a run."""
+
+
+def check_conservation(step: str, records: list[Record], context: Context) -> None:
+    """Stop the run where documents appear or vanish.
+
+    `records = documents + not documents` and `documents = kept + dropped` hold in every unit, and what a step sees is what
+    the steps before it kept. A mismatch is a bug of ours, never the data's fault, so nothing later may be built on it.
+    """
+    for record in records:
+        c = record.counts
+        if "records" in c and c["records"] != c["documents"] + sum(c["not_documents"].values()):
+            others = sum(c["not_documents"].values())
+            raise _broken(step, record, f"{c['records']} records, but {c['documents']} documents and {others} others")
+        if "dropped" in c and c["documents"] != c["kept"] + sum(c["dropped"].values()):
+            lost = sum(c["dropped"].values())
+            raise _broken(step, record, f"{c['documents']} documents, but {c['kept']} kept and {lost} dropped")
+        if "shard_documents" in c and c["shard_documents"] != c["kept"]:
+            raise _broken(step, record, f"{c['kept']} documents kept, but {c['shard_documents']} in the shard")
+        expected = _expected(step, record, context)
+        if expected is not None and c["documents"] != expected:
+            raise _broken(step, record, f"{expected} documents came in, {c['documents']} were seen")
+
+
+def _expected(step: str, record: Record, context: Context) -> int | None:
+    """How many documents the steps before hand to this unit; None where that is counted elsewhere."""
+    before = {"measure": ("extract", "kept"), "filter": ("measure", "kept"), "shards": ("extract", "documents")}
+    before["tokens"] = ("shards", "kept")
+    unit = (record.source, record.name)
+    if step in before:
+        name, count = before[step]
+        return context.records[name][unit].counts[count]
+    if step == "dedup":
+        taking_part = [s for s, source in context.manifest.sources.items() if "dedup" not in source.skip]
+        return sum(r.counts["kept"] for (s, _), r in context.records["filter"].items() if s in taking_part)
+    if step == "decontaminate" and "dedup" not in context.records:
+        return context.records["filter"][unit].counts["kept"]
+    return None
+
+
+def _broken(step: str, record: Record, what: str) -> RunStopped:
+    where = "/".join(part for part in (record.source, record.name) if part)
+    return RunStopped(f"{step} {where}: {what}; please report this bug with {record.folder / 'record.json'}")
+
+
+def check_failures(records: list[Record], unopened: list[Mapping], run: Run) -> list[str]:
+    """Files that could not be read, one line each; stops the run when they are more than `run.max_failed` of all.
+
+    `unopened` are the files of units without a record, each with `source`, `file` and `error`.
+    """
+    lines = [f"sources.{f['source']}: {f['file']}: {f['error']}" for f in unopened]
+    for record in records:
+        lines += [f"sources.{record.source}: {f['file']}: {f['error']}" for f in record.counts["failures"]]
+    files = len(unopened) + sum(record.counts["files"] for record in records)
+    share = len(lines) / max(files, 1)
+    if share > run.max_failed:
+        shown = "\n  ".join(lines[:EXAMPLES])
+        more = f"\n  ... and {len(lines) - EXAMPLES} more" if len(lines) > EXAMPLES else ""
+        raise RunStopped(
+            f"{len(lines)} of {files} files cannot be read ({share:.0%}, more than run.max_failed {run.max_failed:.0%}):"
+            f"\n  {shown}{more}\nMend or remove them, or set run.max_failed: {min(1.0, share + 0.01):.2g} to go on without them."
+        )
+    return lines
+
+
+def guard(step: str, records: list[Record], context: Context) -> None:
+    """Stop a run that is about to lose a source: too little kept by a step, or too many errors in extraction."""
+    for source in context.groups:
+        own = [r for r in records if r.source == source]
+        counts = records[0].counts["sources"].get(source, {}) if step == "dedup" else total(own)
+        documents = counts.get("documents", 0)
+        if documents < GUARDED_FROM or step not in ("extract", "filter", "dedup", "decontaminate", "shards"):
+            continue
+        _guard_source(step, source, counts, context.manifest.run, _examples(step, own, context))
+
+
+def _guard_source(step: str, source: str, counts: Mapping, run: Run, examples: Iterator[str]) -> None:
+    documents, kept = counts["documents"], counts["kept"] / counts["documents"]
+    if step == "extract" and 1 - kept > run.max_errors:
+        what = f"{1 - kept:.0%} of {documents:,} documents gave no text, more than run.max_errors {run.max_errors:.0%}"
+        remedy = "Check the source's kind and format, or raise run.max_errors."
+    elif step != "extract" and kept < run.min_kept:
+        what = f"{step} keeps {kept:.2%} of {documents:,} documents, less than run.min_kept {run.min_kept:.0%}"
+        remedy = "Check the rules above (`gristmill why` shows a document's values), or lower run.min_kept."
+    else:
+        return
+    rules = "; ".join(f"{rule}: {n:,}" for rule, n in Counter(counts["dropped"]).most_common(5))
+    shown = "\n  ".join(examples)
+    raise RunStopped(f"sources.{source}: {what} ({rules}). Examples:\n  {shown}\n{remedy}")
+
+
+def _examples(step: str, records: list[Record], context: Context) -> Iterator[str]:
+    """Locators of dropped documents with the rule and what it saw, at most three of a rule."""
+    file = {"extract": "dropped.arrow", "filter": "verdicts.arrow", "decontaminate": "hits.arrow"}.get(step)
+    per_rule: Counter[str] = Counter()
+    for record in records if file else ():
+        verdicts = shards.read_table(record.folder / file)
+        extracted = context.records["extract"][(record.source, record.name)].folder
+        located = verdicts if step == "extract" else shards.read_table(extracted / "texts.arrow", ["locator"])
+        rows = zip(
+            located["locator"].to_pylist(), verdicts["rule"].to_pylist(), verdicts["value"].to_pylist(), strict=True
+        )
+        for locator, rule, value in rows:
+            if rule is None or per_rule[rule] == 3:
+                continue
+            per_rule[rule] += 1
+            yield f"{locator}  {rule}" + ("" if value is None else f" = {value:.4g}")
+            if per_rule.total() == EXAMPLES:
+                return
