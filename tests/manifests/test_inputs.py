@@ -141,3 +141,28 @@ def test_a_web_address_is_a_path_like_any_other(tmp_path, server):
 def test_a_web_address_that_is_gone_says_so(tmp_path, server):
     with pytest.raises(MissingInput, match="cannot be reached"):
         expand([f"{server}/gone.jsonl"], (tmp_path,))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\n# nothing\n", "names no files"),
+        (b"\xff\xfe\x00", "not a readable list"),
+        (gzip.compress(b"a" * 9999, mtime=0)[:-9], "truncated"),
+    ],
+    ids=["empty", "not text", "truncated"],
+)
+def test_a_list_that_cannot_be_used_says_why(data, content, said):
+    (data / "list").write_bytes(content)
+    with pytest.raises(MissingInput, match=said):
+        listed("list", "", (data,))
+
+
+def test_a_list_is_one_file(data):
+    with pytest.raises(MissingInput, match="is one file, and this names 2"):
+        listed("crawl/*.gz", "", (data,))
+
+
+def test_a_name_may_have_brackets_in_it_and_spellings_of_a_path_are_one_file(data):
+    (data / "x [1].jsonl").write_text("{}")
+    assert locators("x [1].jsonl", "./x [1].jsonl", "crawl/../x [1].jsonl", roots=(data,)) == ["x [1].jsonl"]

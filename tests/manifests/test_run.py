@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from gristmill.curation import extract
 from gristmill.curation.ledger import read_ledger
 from gristmill.manifests import schema, view
 from gristmill.manifests.counts import RunStopped
@@ -346,3 +347,90 @@ def test_the_lock_file_is_sorted_and_says_what_was_run(finished):
     assert list(lock) == ["extract", "measure", "filter", "dedup", "shards", "tokenizer", "tokens", "pack"]
     assert list(lock["shards"]["units"]) == sorted(lock["shards"]["units"])
     assert lock["extract"]["counts"]["documents"] == 73
+
+
+def test_a_source_whose_server_fails_once_is_read_the_next_time(manifest, tmp_path, monkeypatch):
+    """A failure of the moment is no property of the content: it is named, not stored."""
+    real = extract.opened
+
+    def broken(path):
+        if path.endswith("b.jsonl"):
+            raise ConnectionResetError("connection reset by peer")
+        return real(path)
+
+    manifest.write_text(manifest.read_text() + "run: {max_failed: 1}\n")
+    monkeypatch.setattr(extract, "opened", broken)
+    warnings = go(manifest, tmp_path, until="shards").warnings
+    assert any("news/b.jsonl" in warning and "connection reset" in warning for warning in warnings)
+    loaded = schema.load(manifest)
+    place = Place.of(loaded, tmp_path / "store", tmp_path / "runs")
+    found = status(loaded, place)
+    assert [f["file"] for f in found["sources"]["news"]["failures"]] == ["news/a.jsonl", "news/b.jsonl"]  # one unit
+    assert found["steps"][0]["state"] == "done"
+    monkeypatch.setattr(extract, "opened", real)
+    assert go(manifest, tmp_path, until="shards").ran["extract"] == 1
+    assert status(loaded, place)["sources"]["news"]["documents"] == 42
+
+
+def test_documents_are_conserved_while_a_run_is_under_way(manifest, tmp_path):
+    go(manifest, tmp_path, until="shards")
+    corpus.write_jsonl(manifest.parent / "news/big.jsonl", [corpus.document(i, 40) for i in range(1000, 1400)])
+    for until in ("extract", "filter", "dedup"):
+        go(manifest, tmp_path, until=until)
+        loaded = schema.load(manifest)
+        for counts in status(loaded, Place.of(loaded, tmp_path / "store", tmp_path / "runs"))["sources"].values():
+            assert counts["documents"] == counts["kept"] + sum(counts["dropped"].values())
+
+
+def test_another_tokenizer_behind_the_same_path_is_noticed(manifest, tmp_path):
+    go(manifest, tmp_path, until="tokenizer")
+    own = manifest.parent / "own"
+    own.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (own / name).write_bytes((tmp_path / "runs/small/tokenizer" / name).read_bytes())
+    manifest.write_text(manifest.read_text().replace("{vocab_size: 400}", "{path: own/tokenizer.json}"))
+    go(manifest, tmp_path, until="tokens")
+    config = json.loads((own / "tokenizer_config.json").read_text())
+    (own / "tokenizer_config.json").write_text(json.dumps({**config, "model_max_length": 5}))
+    assert plans(manifest, tmp_path)["tokenizer"] == ("run", "changed: own/tokenizer_config.json")
+
+
+def test_sources_that_skip_deduplication_have_no_such_step(manifest, tmp_path):
+    text = manifest.read_text().replace("{kind: text,", "{kind: text, skip: [dedup],")
+    manifest.write_text(text.replace("    kind: text\n", "    kind: text\n    skip: [dedup]\n"))
+    assert "dedup" not in go(manifest, tmp_path, until="shards").ran
+
+
+def test_a_damaged_lock_file_is_said_to_be_damaged(manifest, tmp_path):
+    go(manifest, tmp_path, until="extract")
+    (tmp_path / "runs/small/manifest.lock.yaml").write_text("<<<<<<< mine\n")
+    with pytest.raises(RunStopped, match=r"manifest.lock.yaml is damaged; restore it, or delete it"):
+        go(manifest, tmp_path)
+
+
+def test_all_paths_that_lead_nowhere_are_named_at_once(manifest, tmp_path):
+    text = (
+        manifest.read_text().replace("[news/*.jsonl]", "[nows/*.jsonl, none.jsonl]").replace("letters/*", "lotters/*")
+    )
+    manifest.write_text(text.replace("  pii:", "  decontaminate: {against: [eval.jsonl]}\n  pii:"))
+    with pytest.raises(ManifestError) as raised:
+        go(manifest, tmp_path)
+    assert [p.where for p in raised.value.problems] == [
+        "sources.news.paths.0",
+        "sources.news.paths.1",
+        "sources.letters.paths.0",
+        "curate.decontaminate.against",
+    ]
+
+
+def test_a_scope_that_no_folder_answers_to_is_an_error(manifest, tmp_path):
+    manifest.write_text(manifest.read_text().replace("{prefer: [letters]}", "{scope: sorce}"))
+    with pytest.raises(ManifestError, match=r"curate.dedup.scope: 'sorce' is neither all nor source"):
+        go(manifest, tmp_path)
+
+
+def test_a_scope_compares_within_a_folder_only(manifest, tmp_path):
+    manifest.write_text(manifest.read_text().replace("{prefer: [letters]}", "{scope: 'n*'}"))
+    go(manifest, tmp_path, until="shards")
+    rules = read_ledger(tmp_path / "runs/small/ledger", ["rule"])["rule"].to_pylist()
+    assert "dedup.exact" not in rules  # the only two copies are in news/ and in letters/

@@ -60,6 +60,16 @@ def test_json_works_as_yaml_does(tmp_path):
     assert load(tmp_path, json.dumps(data, indent="\t"), "m.json").manifest == load(tmp_path, json.dumps(data)).manifest
 
 
+def test_a_json_escape_that_yaml_does_not_know_is_read(tmp_path):
+    data = '{"sources": {"a": {"kind": "text", "paths": ["x.jsonl"], "licence": "\\ud83d\\ude00"}}}'
+    assert load(tmp_path, data, "m.json").manifest.sources["a"].licence == "\U0001f600"
+
+
+def test_null_means_none(tmp_path):
+    m = load(tmp_path, GOOD + "tokenizer: null\npack: null\npretrain: null\n").manifest
+    assert (m.tokenizer, m.pack, m.pretrain) == (None, None, None)
+
+
 def test_a_training_manifest_has_what_training_needs(tmp_path):
     m = load(tmp_path, GOOD + "pretrain: {max_steps: 3}\n").manifest
     assert m.tokenizer.vocab_size == 32768
