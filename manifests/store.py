@@ -135,7 +135,7 @@ class Store:
         assert record is not None
         return record
 
-    def sweep(self, older_than_s: float = 86_400) -> None:
+    def sweep(self, older_than_s: float = 7 * 86_400) -> None:
         """Remove what killed runs left under `.building`, once it is too old to be somebody's work in progress."""
         for folder in (self.root / ".building").glob("*"):
             try:
