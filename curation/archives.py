@@ -58,6 +58,24 @@ def decompressed(stream: BinaryIO) -> BinaryIO:
     return io.BufferedReader(_Guarded(raw), buffer_size=2**20)
 
 
+def head(stream: BinaryIO, size: int) -> bytes:
+    """The first bytes of a stream's content without its compression, up to where it is damaged; leaves it at its start.
+
+    For telling a format: a small file that is cut short must still give its records up to the cut. Raises
+    UnreadableFile if not one byte can be had.
+    """
+    content = decompressed(stream)
+    found = b""
+    try:
+        while len(found) < size and (piece := content.read(1) if not found else content.read1(size - len(found))):
+            found += piece
+    except UnreadableFile:
+        if not found:
+            raise
+    stream.seek(0)
+    return found
+
+
 class _ZstdFrames:
     """Concatenated zstd frames as one stream. zstandard's own stream_reader ends a truncated frame in silence."""
 

@@ -14,6 +14,7 @@ from functools import partial
 from io import TextIOWrapper
 from typing import BinaryIO
 
+from gristmill.curation import archives
 from gristmill.curation.archives import MAX_MEMBER_BYTES, bare_name, decompressed
 from gristmill.curation.documents import Extracted, ReadOptions, Record, Unextracted, UnreadableFile
 from gristmill.curation.tables import Row, arrow_rows, parquet_rows
@@ -68,8 +69,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
 
 def _detected(stream: BinaryIO, name: str) -> str:
     """The format by the first bytes, and by the name where these are text."""
-    head = decompressed(stream).read(64 * 2**10)
-    stream.seek(0)
+    head = archives.head(stream, 64 * 2**10)
     if not head:
         raise UnreadableFile("the file is empty")
     suffix = _SUFFIXES.get(bare_name(name).rpartition(".")[2])

@@ -45,7 +45,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 STORE, RUNS = Path("store"), Path("runs")
 
-console = Console(highlight=False, soft_wrap=True)
+# Tables that nobody looks at on a terminal must not lose the ends of names to its width.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 @app.command()

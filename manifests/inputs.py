@@ -175,9 +175,10 @@ class Digests:
     def __init__(self, root: Path):
         self._path = root / "digests.json"
         try:
-            self._known: dict[str, list] = json.loads(self._path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            self._known = {}
+            known = json.loads(self._path.read_text())
+            self._known = {path: entry for path, entry in known.items() if len(entry) == 3}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._known = {}  # none yet, or damaged
         self._fresh = 0
 
     def of(self, file: RawFile) -> str:

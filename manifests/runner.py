@@ -108,8 +108,8 @@ def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False, 
 def read_state(run: Path) -> dict:
     """How the last run ended: `failed` and `error` of the step that stopped it, or `lost` files; empty if all was well."""
     try:
-        return json.loads((run / STATE).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        return dict(json.loads((run / STATE).read_text()))
+    except (OSError, ValueError, TypeError):
         return {}
 
 
@@ -158,11 +158,22 @@ def run(
         step = pipeline(loaded)[len(states)].name
         atomic_write(place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False))
         raise
+    names = context.step_names
+    if until and "pack" in names and names.index(until) < names.index("pack"):
+        _hide_stale_rows(context, place)
     if context.lost:
         atomic_write(place.run / STATE, json.dumps({"lost": context.lost}, ensure_ascii=False))
     else:
         (place.run / STATE).unlink(missing_ok=True)
     return states
+
+
+def _hide_stale_rows(context: Context, place: Place) -> None:
+    """Take packed rows out of the view that point into token shards which are no longer there; the store keeps them."""
+    states = {state.step.name: state for state in survey(context, place, "pack")}
+    if not states["pack"].complete:
+        view.publish(place.run, "pack", [])
+        (place.run / "litgpt.yaml").unlink(missing_ok=True)
 
 
 def _run_step(state: StepState, context: Context, place: Place, progress: Progress, num_workers: int) -> None:
@@ -225,6 +236,11 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
             more = len(lines) - MAX_WARNINGS
             progress.warn(f"{more} more files cannot be read; `gristmill status --json` and the report name all")
     checks.guard(state.step.name, state.records, context)
+    if state.step.name == "shards":
+        for source in context.groups:
+            counts = counting.total(r for r in state.records if r.source == source)
+            if not counts.get("kept"):
+                progress.warn(f"sources.{source}: none of its {counts.get('documents', 0):,} documents was kept")
 
 
 def _train(unit: Unit, context: Context, place: Place) -> list[Failure]:

@@ -335,7 +335,12 @@ def _dotted(where: Sequence[str | int]) -> str:
 
 def json_schema() -> dict:
     """The manifest's JSON Schema, for editors; published as docs/manifest.schema.json."""
-    return Manifest.model_json_schema()
+    published = Manifest.model_json_schema()
+    published["required"].remove("name")  # absent, it is the file's name
+    paths = published["$defs"]["Source"]["properties"]["paths"]
+    paths["anyOf"] = [{"type": "string"}, {"type": "array", "items": paths.pop("items")}]
+    del paths["type"]
+    return published
 
 
 def workers(manifest: Manifest) -> int:

@@ -75,6 +75,7 @@ class Record:
     params: Mapping[str, object]
     inputs: Mapping[str, str]  # name -> digest
     outputs: Mapping[str, str]  # path inside the folder -> digest
+    sizes: Mapping[str, int]  # path inside the folder -> bytes
     counts: Mapping[str, object]
     seconds: float
     version: int = 1
@@ -106,9 +107,11 @@ class Store:
         folder = self.root / step / key
         try:
             fields = json.loads((folder / RECORD).read_text())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return Record(folder=folder, **{k: v for k, v in fields.items() if k != "settings"})
+            record = Record(folder=folder, **{k: v for k, v in fields.items() if k != "settings"})
+            whole = all((folder / name).stat().st_size == size for name, size in record.sizes.items())
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None  # no record, a damaged one, or a file that is gone: the unit is built again
+        return record if whole else None
 
     def build(self, unit: Unit, work: Callable[[Path], Mapping[str, object]]) -> Record:
         """Run `work` on an empty folder and move the folder into the store; gives the record.
@@ -163,6 +166,7 @@ def write_record(folder: Path, unit: Unit, counts: Mapping[str, object], seconds
         "settings": dict(unit.settings),
         "inputs": {i.name: i.digest for i in unit.inputs},
         "outputs": outputs,
+        "sizes": {name: (folder / name).stat().st_size for name in outputs},
         "counts": dict(counts),
         "seconds": round(seconds, 3),
     }

@@ -26,7 +26,7 @@ def explain_document(document: str, runs: Iterable[Path]) -> dict:
     for run in runs:
         rows = _rows(run / "ledger", document)
         if len({row["id"] for row in rows}) > 1:
-            shown = "\n  ".join(f"{row['id']}  {row['locator']}" for row in rows[:10])
+            shown = "\n  ".join(f"{row['id']}  {row['source']}  {row['locator']}" for row in rows[:10])
             raise NotFound(f"{len(rows)} documents of {run} fit {document!r}; give the id of one:\n  {shown}")
         if rows:
             return {"run": str(run), **rows[0], "story": list(_story(run, rows[0]))}

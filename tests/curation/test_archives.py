@@ -11,7 +11,7 @@ import zipfile
 import pytest
 import zstandard
 
-from gristmill.curation.archives import bare_name, decompressed, members
+from gristmill.curation.archives import bare_name, decompressed, head, members
 from gristmill.curation.documents import UnreadableFile
 
 CONTENT = b"one line of text\n" * 50_000
@@ -52,6 +52,12 @@ def test_what_stands_before_a_cut_is_still_read(compress):
     assert content.startswith(found)
     with pytest.raises(UnreadableFile):
         stream.read()
+
+
+def test_the_head_of_a_small_file_that_is_cut_short_is_still_had():
+    data = io.BytesIO(gzip.compress(random.Random(1).randbytes(5000), mtime=0)[:3000])
+    assert len(head(data, 64_000)) > 1000
+    assert data.tell() == 0
 
 
 def test_damage_in_the_middle_is_named():

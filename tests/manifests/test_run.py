@@ -210,6 +210,15 @@ def test_two_files_with_the_same_bytes_are_two_documents(manifest, tmp_path):
     assert sorted(row["status"] for row in copies) == ["dropped", "kept"]
 
 
+def test_packed_rows_do_not_outlive_the_tokens_that_they_point_to(manifest, tmp_path):
+    go(manifest, tmp_path)
+    manifest.write_text(manifest.read_text().replace("min_words: 50", "min_words: 145"))
+    go(manifest, tmp_path, until="tokens")
+    assert not list((tmp_path / "runs/small/packed").rglob("*.arrow"))
+    go(manifest, tmp_path)
+    assert list((tmp_path / "runs/small/packed/train").glob("*.arrow"))
+
+
 def test_a_removed_file_leaves_the_view(manifest, tmp_path):
     go(manifest, tmp_path, until="shards")
     (manifest.parent / "news/b.jsonl").unlink()

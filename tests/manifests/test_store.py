@@ -76,6 +76,25 @@ def test_a_folder_without_a_record_does_not_count_and_is_replaced(tmp_path):
     assert not (store.folder(UNIT) / "half.txt").exists()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "record.json").write_text("{"),
+        lambda folder: (folder / "record.json").write_text("[]"),
+        lambda folder: (folder / "out.txt").unlink(),
+        lambda folder: (folder / "out.txt").write_text(""),
+    ],
+    ids=["half a record", "no record", "output gone", "output emptied"],
+)
+def test_a_damaged_unit_does_not_count_and_is_built_again(tmp_path, damage):
+    store = Store(tmp_path)
+    record = store.build(UNIT, write)
+    damage(store.folder(UNIT))
+    assert store.record(UNIT) is None
+    assert store.build(UNIT, write).outputs == record.outputs
+    assert (store.folder(UNIT) / "out.txt").read_text() == "result"
+
+
 def test_who_comes_second_keeps_what_the_first_has_built(tmp_path):
     store = Store(tmp_path)
 
