@@ -6,6 +6,7 @@ Errors for people go to stderr as what, where and how to fix it, with exit code 
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,7 @@ def _run(
         )
     place = Place.of(loaded, store, runs)
     progress = ConsoleProgress(console)
+    signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's SIGTERM ends a run as Ctrl-C does; training saves first
     try:
         states = run(loaded, place, progress, until, workers, retrain_tokenizer)
     except KeyboardInterrupt:
@@ -125,6 +127,10 @@ def _run(
         + (f"; the report: {place.run / 'report' / 'index.html'}" if states[-1].step.name == "report" else "")
     )
     return states
+
+
+def _interrupt(signum, frame) -> None:
+    raise KeyboardInterrupt
 
 
 def _step_names(loaded: Loaded) -> list[str]:
