@@ -100,8 +100,9 @@ def _guard_source(step: str, source: str, counts: Mapping, run: Run, examples: I
     else:
         return
     rules = "; ".join(f"{rule}: {n:,}" for rule, n in Counter(counts["dropped"]).most_common(5))
-    shown = "\n  ".join(examples)
-    raise RunStopped(f"sources.{source}: {what} ({rules}). Examples:\n  {shown}\n{remedy}")
+    named = list(examples)
+    shown = " Examples:\n  " + "\n  ".join(named) if named else ""
+    raise RunStopped(f"sources.{source}: {what} ({rules}).{shown}\n{remedy}")
 
 
 def _examples(step: str, records: list[Record], context: Context) -> Iterator[str]:

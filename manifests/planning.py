@@ -101,6 +101,8 @@ def tokenizer_files(loaded: Loaded) -> list[RawFile]:
         found = inputs.expand([params.path], loaded.roots)
     except MissingInput as error:
         raise loaded.error(("tokenizer", "path"), str(error)) from None
+    if not params.path.endswith(".json"):
+        return found  # a folder, with all its files
     try:
         beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
         found += [f for f in inputs.expand([beside], loaded.roots) if f not in found]

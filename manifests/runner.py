@@ -155,17 +155,24 @@ def run(
             order = [step.name for step in pipeline(loaded)]
             view.write_lock(place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked})
     except (RunStopped, ManifestError) as stopped:
-        step = pipeline(loaded)[len(states)].name
-        atomic_write(place.run / STATE, json.dumps({"failed": step, "error": str(stopped)}, ensure_ascii=False))
+        failed_step = context.step_names[len(states)]
+        _write_state(place.run, {"failed": failed_step, "error": str(stopped), "lost": context.lost})
         raise
     names = context.step_names
     if until and "pack" in names and names.index(until) < names.index("pack"):
         _hide_stale_rows(context, place)
-    if context.lost:
-        atomic_write(place.run / STATE, json.dumps({"lost": context.lost}, ensure_ascii=False))
-    else:
-        (place.run / STATE).unlink(missing_ok=True)
+    before = read_state(place.run)
+    ended_well = before.get("failed") in (None, *(state.step.name for state in states))
+    _write_state(place.run, {**({} if ended_well else before), "lost": context.lost})
     return states
+
+
+def _write_state(run: Path, state: dict) -> None:
+    """Remember how a run ended: the failure of a later step stays until that step has run."""
+    if any(state.values()):
+        atomic_write(run / STATE, json.dumps(state, ensure_ascii=False))
+    else:
+        (run / STATE).unlink(missing_ok=True)
 
 
 def _hide_stale_rows(context: Context, place: Place) -> None:

@@ -163,7 +163,7 @@ class PackedRowsLoader(DataLoader):
 
     A subclass with `state_dict`, because LitGPT pickles a plain DataLoader whole and then cannot load it back; and
     the state is one integer for all ranks, because LitGPT saves the one of rank 0 for all. Batches are made in this
-    process: gathering takes well under 1 % of a step.
+    process: gathering one micro batch of 4 x 33 tokens took 0.4 ms, of 32 x 2049 0.9 ms.
     """
 
     def __init__(self, rows: Rows, micro_batch_size: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from gristmill.curation import extract
 from gristmill.curation.ledger import read_ledger
-from gristmill.manifests import schema, view
+from gristmill.manifests import schema, units, view
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
 from gristmill.manifests.progress import ConsoleProgress
@@ -149,6 +149,36 @@ def test_one_worker_and_four_give_the_same_bytes(finished, tmp_path):
     manifest, root = finished
     go(manifest, tmp_path, workers=4)
     assert contents(tmp_path) == contents(root)
+
+
+def test_many_units_give_the_same_bytes_on_one_worker_and_on_four(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(units, "SMALL_BYTES", 0)  # every file its own unit
+    for number in range(8):
+        corpus.write_jsonl(
+            manifest.parent / f"news/{number}.jsonl", [corpus.document(number * 100 + i) for i in range(9)]
+        )
+    for workers in (1, 4):
+        go(manifest, tmp_path / str(workers), workers)
+    assert len(list((tmp_path / "1/runs/small/shards").rglob("*.arrow"))) == 11
+    assert contents(tmp_path / "1") == contents(tmp_path / "4")
+
+
+def test_a_failure_stays_on_record_until_its_step_has_run(manifest, tmp_path):
+    good = manifest.read_text()
+    manifest.write_text(good.replace("tokens: 6000", "tokens: 6_000_000"))
+    with pytest.raises(ManifestError):
+        go(manifest, tmp_path)
+    go(manifest, tmp_path, until="shards")
+
+    def states() -> dict[str, str]:
+        loaded = schema.load(manifest)
+        found = status(loaded, Place.of(loaded, tmp_path / "store", tmp_path / "runs"))
+        return {step["name"]: step["state"] for step in found["steps"]}
+
+    assert states()["pack"] == "failed"
+    manifest.write_text(good)
+    go(manifest, tmp_path)
+    assert states()["pack"] == "done"
 
 
 def test_a_second_run_does_nothing(finished):
