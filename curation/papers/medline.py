@@ -1,0 +1,106 @@
+"""MEDLINE/PubMed XML (NLM's PubmedArticleSet): title and abstract of one citation as a document."""
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from gristmill.curation.documents import Extracted, NotDocument, Unextracted
+from gristmill.curation.markup import inline_text
+from gristmill.curation.papers.jats_front import iso_date
+
+RECORDS = ("PubmedArticle", "PubmedBookArticle", "DeleteCitation")
+"""The elements that are records of the file. Files before 2010 hold `MedlineCitation` without a wrapper."""
+
+
+def documents(citation: etree._Element) -> Iterator[Extracted | Unextracted | NotDocument]:
+    """The citation as a document whose record is its PMID; abstracts in other languages as `PMID/language`."""
+    if citation.tag == "DeleteCitation":
+        for _ in citation.iter("PMID"):
+            yield NotDocument("deleted_citation")
+        return
+    number = next(citation.iter("PMID"), None)
+    pmid = inline_text(number)
+    version = number.get("Version") if number is not None else None
+    record = f"{pmid}.{version}" if version and version != "1" else pmid
+    article = next(citation.iter("Article", "BookDocument"), None)
+    if article is None:
+        yield Unextracted(record, "empty_text")
+        return
+    title = inline_text(next(article.iter("ArticleTitle"), None)) or inline_text(article.find("VernacularTitle"))
+    meta = _metadata(citation, article, pmid)
+    doi = meta.get("doi")
+    url = f"https://doi.org/{doi}" if doi else f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"
+    text = "\n\n".join(part for part in [title, *_paragraphs(article.find("Abstract"))] if part)
+    created = _published(article)
+    if text:
+        rights = inline_text(article.find("Abstract/CopyrightInformation")) or None
+        yield Extracted(record, text, url, title or None, created, rights, meta)
+    else:
+        yield Unextracted(record, "empty_text", url=url)
+    for other in citation.iter("OtherAbstract"):
+        language = (other.get("Language") or "other").lower()
+        text = "\n\n".join(_paragraphs(other))
+        if text:
+            rights = inline_text(other.find("CopyrightInformation")) or None
+            kind = (other.get("Type") or "").lower()
+            yield Extracted(
+                f"{record}/{language}" + (f"-{kind}" if kind not in ("", "publisher") else ""),
+                text,
+                url,
+                title or None,
+                created,
+                rights,
+                {**meta, "language": language},
+            )
+
+
+def _paragraphs(abstract: etree._Element | None) -> list[str]:
+    """The abstract's paragraphs, those of structured abstracts with their label."""
+    paragraphs = []
+    for part in abstract.iter("AbstractText") if abstract is not None else ():
+        text, label = inline_text(part), part.get("Label")
+        if text:
+            paragraphs.append(f"{label}: {text}" if label and label.upper() != "UNLABELLED" else text)
+    return paragraphs
+
+
+def _metadata(citation: etree._Element, article: etree._Element, pmid: str) -> dict[str, object]:
+    meta: dict[str, object] = {"pmid": pmid}
+    dois = [
+        inline_text(element)
+        for element in citation.iter("ELocationID", "ArticleId")
+        if "doi" in (element.get("EIdType"), element.get("IdType")) and not _in_references(element)
+    ]
+    values = {
+        "doi": next(filter(None, dois), None),
+        "journal": inline_text(next(article.iter("Title"), None)),
+        "language": inline_text(next(article.iter("Language"), None)),
+    }
+    meta.update({key: value for key, value in values.items() if value})
+    kinds = [inline_text(element) for element in article.iter("PublicationType")]
+    if kinds:
+        meta["article_type"] = kinds
+    authors = [
+        f"{inline_text(author.find('ForeName'))} {inline_text(author.find('LastName'))}".strip()
+        for author in article.iter("Author")
+        if author.find("LastName") is not None
+    ]
+    if authors:
+        meta["authors"] = authors
+    return meta
+
+
+def _in_references(element: etree._Element) -> bool:
+    """Whether an identifier belongs to a cited work."""
+    return any(parent.tag == "ReferenceList" for parent in element.iterancestors())
+
+
+def _published(article: etree._Element) -> str | None:
+    for element in [*article.iter("ArticleDate"), *article.iter("PubDate")]:
+        date = iso_date(*(inline_text(element.find(name)) for name in ("Year", "Month", "Day")))
+        if date:
+            return date
+        season = inline_text(element.find("MedlineDate"))[:4]
+        if season.isascii() and season.isdigit():
+            return season
+    return None

@@ -1,0 +1,153 @@
+"""Second pass over wikitext: tables, HTML tags, bold and italics, external links, magic words."""
+
+import html
+import re
+
+from gristmill.curation.wikipedia.parse import GONE
+from gristmill.curation.wikipedia.templates import subscript, superscript
+
+_TABLE = re.compile(r"^[ \t:;*#]*(?:(\{\|)|(\|\}))", re.MULTILINE)
+_HTML_TABLE = re.compile(r"<(/?)table\b[^<>]*>", re.IGNORECASE)
+_INLINE_TAGS = (
+    "a|abbr|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|ins|kbd|mark|noinclude|onlyinclude|q|rb|rp|rt|ruby"
+)
+_INLINE_TAGS += (
+    "|s|samp|small|span|strike|strong|time|tt|u|var|wbr|section|tvar|languages|translate|nowiki|ref|math|poem"
+)
+_BLOCK_TAGS = (
+    "blockquote|br|caption|center|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|table|tbody|td|th|thead|tr|ul|gallery|references"
+)
+_TAG = re.compile(rf"<(/?)({_INLINE_TAGS}|{_BLOCK_TAGS})(?![\w-])[^<>]*>", re.IGNORECASE)
+_BLOCK = re.compile(rf"(?:{_BLOCK_TAGS})\Z")
+_SCRIPT = re.compile(r"<(sub|sup)(?![\w-])[^<>]*>([^<>]*)</\1\s*>", re.IGNORECASE)
+_SCRIPT_TAG = re.compile(r"</?su[bp](?![\w-])[^<>]*>", re.IGNORECASE)
+_INVISIBLE = re.compile(r"<(span|div)\b[^<>]*display:\s*none[^<>]*>[^<>]*</\1\s*>", re.IGNORECASE)
+_VARIANT = re.compile(r"-\{([^{}]*)\}-")
+_QUOTES = re.compile(r"'{2,}")
+_EXTERNAL = re.compile(
+    r"\[(?:https?:|ftps?:|irc:|news:|mailto:|git:)?(?://|(?<=:))[^\s\[\]]*[ \t]*([^\[\]\n]*)\]", re.IGNORECASE
+)
+_MAGIC_WORDS = (
+    "NOTOC|TOC|FORCETOC|NOEDITSECTION|NEWSECTIONLINK|NONEWSECTIONLINK|NOGALLERY|HIDDENCAT|NOCONTENTCONVERT|NOCC"
+)
+_MAGIC_WORDS += "|NOTITLECONVERT|NOTC|START|END|INDEX|NOINDEX|STATICREDIRECT|DISAMBIG|NOGLOBAL|EXPECTUNUSEDCATEGORY"
+_MAGIC_WORDS += (
+    "|KEIN_INHALTSVERZEICHNIS|AUCUNSOMMAIRE|AUCUNETDM|NOTDC|БЕЗ_ОГЛ|БЕЗОГЛ|ОГЛ|ОГЛАВЛЕНИЕ|БЕЗ_ОГЛАВЛЕНИЯ|لافهرس"
+)
+_MAGIC_WORDS += "|目次非表示|目次強制|GEENINHOUD|BEZSPISU|BEZOBSAHU|ÍNDICE|SEMTDC|FORZATDC"
+_MAGIC_WORD = re.compile(rf"__(?:{_MAGIC_WORDS})__", re.IGNORECASE)
+
+
+def without_markup(text: str) -> str:
+    """The text without tables, tags and marks; `GONE` where something inside a line was removed."""
+    text = _without_tables(text)
+    text = _without_tags(text)
+    text = _VARIANT.sub(_variant, text)
+    text = _MAGIC_WORD.sub("", text)
+    text = _EXTERNAL.sub(lambda match: match[1].strip() or GONE, text)
+    if "''" in text:
+        text = "\n".join(_without_quotes(line) if "''" in line else line for line in text.split("\n"))
+    return text
+
+
+def _without_tables(text: str) -> str:
+    """The text without `{| ... |}` and `<table>`, nested or not; a table without an end loses only its own lines."""
+    kept: list[str] = []
+    depth, position, opened = 0, 0, 0
+    for match in _TABLE.finditer(text) if "{|" in text else ():
+        if match[1]:
+            if not depth:
+                kept.append(text[position : match.start()])
+                opened = match.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                position = match.end()
+                kept.append("\n")
+    if depth:
+        lines = text[opened:].split("\n")
+        kept.append("\n".join(line for line in lines if not line.lstrip(" \t:").startswith(("{|", "|", "!"))))
+    else:
+        kept.append(text[position:])
+    text = "".join(kept)
+    if "<table" not in text and "<TABLE" not in text:
+        return text
+    kept, depth, position = [], 0, 0
+    for match in _HTML_TABLE.finditer(text):
+        if not match[1]:
+            if not depth:
+                kept.append(text[position : match.start()])
+                opened = match.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            position = match.end()
+    kept.append(text[opened if depth else position :])
+    return "\n".join(kept)
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    if "none" in text:
+        text = _INVISIBLE.sub("", text)
+    text = _SCRIPT.sub(_script, text)
+    text = _SCRIPT_TAG.sub("", text)
+    return _TAG.sub(_tag, text)
+
+
+def _script(match: re.Match) -> str:
+    content = html.unescape(match[2])
+    return (superscript if match[1].lower() == "sup" else subscript)(content)
+
+
+def _tag(match: re.Match) -> str:
+    name = match[2].lower()
+    if not _BLOCK.match(name):
+        return ""
+    if name == "br":
+        return "\n"
+    if name == "li":
+        return "" if match[1] else "\n* "
+    return "\n" if name in ("td", "th", "tr", "dd", "dt", "ul", "ol", "dl") else "\n\n"
+
+
+def _variant(match: re.Match) -> str:
+    """`-{zh-cn:A; zh-tw:B}-`, Chinese in one script or another: the first; a rule without text shows nothing."""
+    flags, bar, content = match[1].rpartition("|")
+    if bar and set(flags.upper()) & set("THR-"):
+        return content if "R" in flags.upper() else ""
+    first = content.split(";")[0]
+    language, colon, words = first.partition(":")
+    return words.strip() if colon and language.strip().startswith(("zh", "sr", "kk", "uz")) else content
+
+
+def _without_quotes(line: str) -> str:
+    """The line without '' and '''; an apostrophe before them stays, as MediaWiki reads `l'''Iliade''`."""
+    runs = [len(match[0]) for match in _QUOTES.finditer(line)]
+    bold = sum(length != 2 for length in runs)
+    italic = sum(length == 2 or length >= 5 for length in runs)
+    spare = None  # the run of three of which one is an apostrophe
+    if bold % 2 and italic % 2:
+        best = 3
+        for match in _QUOTES.finditer(line):
+            if len(match[0]) != 3:
+                continue
+            before = line[max(0, match.start() - 2) : match.start()]
+            if before.endswith(" "):
+                rank = 2
+            elif len(before) < 2 or before[0] == " ":
+                rank = 0
+            else:
+                rank = 1
+            if rank < best:
+                best, spare = rank, match.start()
+
+    def plain(match: re.Match) -> str:
+        length = len(match[0])
+        if match.start() == spare or length == 4:
+            return "'"
+        return "'" * (length - 5) if length > 5 else ""
+
+    return _QUOTES.sub(plain, line)

@@ -1,0 +1,209 @@
+"""First pass over wikitext: comments, templates and links resolved, passages to keep verbatim put aside.
+
+Left to right with a stack, as MediaWiki's own preprocessor does, so that the time is linear in the length of the text
+whatever its nesting. https://www.mediawiki.org/wiki/Preprocessor_ABNF
+"""
+
+import html
+import re
+from functools import cache
+
+from gristmill.curation.wikipedia.templates import template_text
+
+MAX_DEPTH = 40
+"""Templates and links nested deeper than this say nothing (MediaWiki's own limit on expansion is 40)."""
+
+GONE = "\x01"
+"""Stands where markup was removed inside a sentence, to show which spaces and brackets it has left behind."""
+
+KEPT = "\x02"
+"""Stands on both sides of the number of a raw passage, which is put back at the end."""
+
+_RAW = "nowiki|pre|math|chem|ce|syntaxhighlight|source"
+_DROPPED = "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
+_DROPPED += "|charinsert|inputbox|categorytree|templatedata|indicator|dynamicpagelist|slideshow|quiz"
+_TOKEN = re.compile(
+    rf"<!--|<(?P<tag>{_RAW}|{_DROPPED})\b(?P<attributes>[^>]*)>|\{{\{{+|\}}\}}+|\[\[|\]\]\]?|\|",
+    re.IGNORECASE,
+)
+
+
+class _Frame:
+    """An opened `{{` or `[[` and its parts, split at "|"."""
+
+    __slots__ = ("opener", "parts")
+
+    def __init__(self, opener: str):
+        self.opener = opener
+        self.parts: list[list[str]] = [[]]
+
+    def texts(self) -> list[str]:
+        return ["".join(part) for part in self.parts]
+
+
+def resolved(text: str, hidden: frozenset[str], raw: list[str]) -> str:
+    """First pass: the text without comments, templates and links; passages to keep verbatim go to `raw`."""
+    out = _Frame("")
+    stack: list[_Frame] = [out]
+    links = 0  # open "[[" in the stack, so that a stray "]]" costs nothing
+    unclosed: set[str] = set()  # elements known to have no end from here on
+    position = 0
+    search = _TOKEN.search
+    while match := search(text, position):
+        top = stack[-1].parts[-1]
+        start, end = match.span()
+        if start > position:
+            top.append(text[position:start])
+        token = match[0]
+        first = token[0]
+        position = end
+        if first == "|":
+            if len(stack) > 1:
+                stack[-1].parts.append([])
+            else:
+                top.append("|")
+        elif first == "<":
+            position = _element(text, match, top, raw, unclosed)
+        elif first == "[" or first == "{":
+            stack.append(_Frame(token))
+            links += first == "["
+        elif first == "]":
+            if token == "]]]" and not _in_external_link(top):
+                position -= 1
+            elif token == "]]]":
+                top.append("]")
+            if not links:
+                continue
+            depth = len(stack) - 1
+            while stack[depth].opener[0] != "[":
+                depth -= 1
+            _abandon(stack, depth)
+            links -= 1
+            frame = stack.pop()
+            stack[-1].parts[-1].append(_link(frame.texts(), hidden) if len(stack) <= MAX_DEPTH else GONE)
+        else:
+            links -= _close_braces(stack, len(token))
+    stack[-1].parts[-1].append(text[position:])
+    _abandon(stack, 0)
+    return "".join(out.parts[0])
+
+
+def _in_external_link(part: list[str]) -> bool:
+    """Whether an external link is open at the end of this part, so that the first "]" of "]]]" is its own."""
+    for piece in reversed(part):
+        opened, closed = piece.rfind("["), piece.rfind("]")
+        if opened != closed:
+            return opened > closed
+    return False
+
+
+def _close_braces(stack: list[_Frame], count: int) -> int:
+    """Use up a run of closing braces; returns how many open links were given up on the way."""
+    given_up = 0
+    while count >= 2:
+        # A link that was never closed must not swallow the template around it.
+        depth = len(stack) - 1
+        while depth and stack[depth].opener[0] != "{":
+            depth -= 1
+        if not depth:
+            return given_up
+        given_up += len(stack) - 1 - depth
+        _abandon(stack, depth)
+        frame = stack.pop()
+        opened = len(frame.opener)
+        used = 3 if opened >= 3 and count >= 3 else 2
+        count -= used
+        if len(stack) > MAX_DEPTH:
+            said = ""
+        elif used == 3:
+            said = "|".join(frame.texts()[1:2])  # {{{parameter|its default}}}
+        else:
+            name, *arguments = frame.texts()
+            said = template_text(name, arguments)
+        rest = opened - used
+        if rest >= 2:
+            outer = _Frame("{" * rest)
+            stack.append(outer)
+        elif rest:
+            stack[-1].parts[-1].append("{")
+        stack[-1].parts[-1].append(said or GONE)
+    return given_up
+
+
+def _abandon(stack: list[_Frame], depth: int) -> None:
+    """Give up the openers above `depth`, which are never closed: their words are text, the lines of a box are not."""
+    into = stack[depth].parts[-1]
+    for frame in stack[depth + 1 :]:
+        if frame.opener[0] == "{" and len(frame.parts) > 1:
+            # An infobox without its end: name and "|key = value" lines go, the text after them stays.
+            for text in frame.texts():
+                _, newline, rest = text.partition("\n")
+                into.append(newline + rest)
+            continue
+        for index, part in enumerate(frame.parts):
+            if index:
+                into.append("|")
+            into.extend(part)
+    del stack[depth + 1 :]
+
+
+def _element(text: str, match: re.Match, top: list[str], raw: list[str], unclosed: set[str]) -> int:
+    """Deal with a comment or a raw element that starts at `match`; returns where to go on."""
+    start, end = match.span()
+    tag = (match["tag"] or "").lower()
+    if not tag:
+        close = text.find("-->", end)
+        if close < 0:
+            return len(text)
+        close += 3
+        # A comment alone on its line takes the line with it, or it would end a paragraph or a list.
+        if (not start or text[start - 1] == "\n") and text[close : close + 1] == "\n":
+            close += 1
+        return close
+    if match["attributes"].rstrip().endswith("/"):
+        top.append(GONE if tag in ("ref", "references") else "")
+        return end
+    closing = None if tag in unclosed else _closing(tag).search(text, end)
+    if closing is None:
+        unclosed.add(tag)
+        return end
+    content = text[end : closing.start()]
+    if tag in ("math", "chem", "ce"):
+        top.append(_keep(f"${html.unescape(content).strip()}$" if content.strip() else "", raw))
+    elif tag in ("pre", "syntaxhighlight", "source"):
+        inline = "inline" in match["attributes"].lower()
+        content = html.unescape(content).strip("\n") if tag == "pre" else content.strip("\n")
+        top.append(_keep(content, raw) if inline else f"\n\n{_keep(content, raw)}\n\n")
+    elif tag == "nowiki":
+        top.append(_keep(html.unescape(content), raw) if content else "")
+    else:
+        top.append(GONE)
+    return closing.end()
+
+
+@cache
+def _closing(tag: str) -> re.Pattern[str]:
+    return re.compile(rf"</{tag}\s*>", re.IGNORECASE)
+
+
+def _keep(content: str, raw: list[str]) -> str:
+    raw.append(content.replace(GONE, "").replace(KEPT, ""))
+    return f"{KEPT}{len(raw) - 1}{KEPT}"
+
+
+def _link(parts: list[str], hidden: frozenset[str]) -> str:
+    """What `[[target|label]]` shows: the label; nothing for files, categories and links to other languages."""
+    target = parts[0].strip()
+    if ":" in target:
+        prefix = target.partition(":")[0].strip().lower().replace("_", " ")
+        if prefix in hidden:
+            return GONE
+        if not prefix:
+            target = target[1:].strip()
+    if len(parts) == 1:
+        return target
+    label = "|".join(parts[1:]).strip("\n")
+    if not label.strip():
+        # The "pipe trick" is expanded when a page is saved; in a dump an empty label shows nothing but is rare.
+        return target.partition(":")[2] or target
+    return label

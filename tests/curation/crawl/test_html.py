@@ -1,0 +1,176 @@
+"""Pages come out as their text; bytes in any charset come out as characters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.curation.crawl.html import (
+    MAX_DEPTH,
+    TooComplex,
+    clean,
+    decode,
+    extract,
+    opt_outs,
+    undecodable,
+)
+
+ARTICLE = """<!doctype html><html lang="en-GB"><head><title>Rye &amp;
+ Barley</title><meta name="robots" content="noai, follow"></head><body>
+<nav><ul><li><a href=/>Home</a></li><li><a href=/shop>Shop</a></li></ul></nav>
+<main><article><h1>Rye and barley</h1>
+<p>Rye stands the   frost,<br>barley does not. Millers know both of them very well, and have done so for a long time.</p>
+<pre><code>def grind(grain):
+    if grain:
+        return "flour"
+</code></pre>
+<p>A second paragraph, with <b>bold</b> and <i>slanted</i> words and a<img alt="A picture of rye"> picture in it.</p>
+<ol><li>Clean the grain.</li><li>Wet the grain.</li></ol></article></main>
+<footer>© The mill <a rel="license" href="https://creativecommons.org/licenses/by-sa/4.0/">licence</a></footer>
+<script>var x = "never";</script></body></html>"""
+
+
+def test_article_becomes_readable_text():
+    page = extract(ARTICLE)
+    assert page.text == (
+        "Rye and barley\n\n"
+        "Rye stands the frost,\nbarley does not. Millers know both of them very well, and have done so for a long time.\n\n"
+        'def grind(grain):\n    if grain:\n        return "flour"\n\n'
+        "A second paragraph, with bold and slanted words and a picture in it.\n\n"
+        "  1. Clean the grain.\n  2. Wet the grain."
+    )
+    assert page.title == "Rye & Barley"
+    assert page.language == "en-GB"
+    assert page.licence == "CC-BY-SA-4.0"
+    assert page.opt_outs == ("noai",)
+
+
+def test_same_page_gives_the_same_text_every_time():
+    assert {extract(ARTICLE) for _ in range(10)} == {extract(ARTICLE)}
+
+
+def test_sentences_are_taken_where_no_main_content_is_found():
+    story = "It rained for forty days, and the miller watched the river rise above the lower wheel. " * 3
+    html = f"<body><div class=comments><p>{story}</p></div><div class=menu><a>Home</a> <a>Shop</a></div></body>"
+    assert extract(html).text == story.strip()
+
+
+@pytest.mark.parametrize("html", ["", "<", "\0", "<html>", "<!-- -->", "<frameset><frame src=a></frameset>", "<svg>"])
+def test_pages_without_text_do_no_harm(html):
+    page = extract(html)
+    assert page.text in ("", "<")
+    assert page.title is None
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 100_000,
+        "<div>" * 100_000 + "</div>" * 100_000,
+        "<p " + " ".join(f"a{i}=1" for i in range(50_000)) + ">x",
+    ],
+    ids=["deep", "deep and closed", "many attributes"],
+)
+def test_pages_made_to_exhaust_the_parser_are_refused(html):
+    with pytest.raises(TooComplex) as caught:
+        extract(html)
+    assert caught.value.value > MAX_DEPTH
+
+
+def test_long_flat_page_is_not_taken_for_a_deep_one():
+    paragraph = "<p>Nothing is closed here, as the standard allows, and the list goes on for long.<br><hr>"
+    assert extract(paragraph * 6_000).text.count("Nothing is closed") == 6_000
+
+
+@pytest.mark.parametrize(
+    ("href", "licence"),
+    [
+        ("http://creativecommons.org/licenses/by/3.0/", "CC-BY-3.0"),
+        ("//creativecommons.org/licenses/by-nc-sa/2.5", "CC-BY-NC-SA-2.5"),
+        ("https://creativecommons.org/licenses/by-nd/4.0/deed.de", "CC-BY-ND-4.0"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
+        ("http://creativecommons.org/licenses/by/3.0/de/", "http://creativecommons.org/licenses/by/3.0/de/"),
+        ("/imprint#rights", "/imprint#rights"),
+        ("", None),
+    ],
+)
+def test_licence_link_as_spdx_where_it_is_plain(href, licence):
+    assert extract(f'<link rel="license" href="{href}"><p>x').licence == licence
+
+
+def test_opt_outs_are_told_from_other_directives():
+    assert opt_outs("index, follow, max-snippet:-1") == ()
+    assert opt_outs("mybot: NOINDEX, noai") == ("noai", "noindex")
+
+
+GERMAN = "Größe, Maß und „Gewicht“ – fünf Stück für 3 €. " * 3
+RUSSIAN = "Мельница стоит у реки, и мельник знает своё дело. " * 3
+JAPANESE = "これは日本語の文章です。水車小屋は川のそばにあります。" * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "header", "meta", "charset"),
+    [
+        (GERMAN, "utf-8", None, None, "utf-8"),
+        (GERMAN, "utf-8-sig", "text/html; charset=windows-1251", None, "utf-8"),
+        (GERMAN, "utf-16", None, None, "utf-16-le"),
+        (GERMAN, "cp1252", "text/html; charset=ISO-8859-1", None, "cp1252"),
+        (GERMAN, "cp1252", 'text/html;charset="latin1"', "utf-8", "cp1252"),
+        (GERMAN, "utf-8", "text/html; charset=iso-8859-1", None, "utf-8"),
+        (RUSSIAN, "cp1251", None, "windows-1251", "cp1251"),
+        (RUSSIAN, "koi8-r", "text/html; charset=none-such", "KOI8-R", "koi8-r"),
+        (RUSSIAN, "cp1251", "text/html; charset=utf-8", "windows-1251", "cp1251"),
+        (RUSSIAN, "cp1251", None, None, "cp1251"),
+        (JAPANESE, "cp932", None, "x-sjis", "cp932"),
+        (JAPANESE, "euc-jp", "text/html; charset=EUC-JP", None, "euc_jp"),
+        (JAPANESE, "utf-8", None, "utf-16", "utf-8"),
+        (GERMAN, "utf-16-be", "text/html; charset=utf-16be", None, "utf-16-be"),
+        (GERMAN, "utf-8", "text/html; charset=utf-16", None, "utf-8"),
+    ],
+)
+def test_charset_from_the_strongest_means_that_the_bytes_do_not_contradict(text, codec, header, meta, charset):
+    tag = f'<meta http-equiv="Content-Type" content="text/html; charset={meta}">' if meta else ""
+    decoded, name = decode((tag + text).encode(codec), header)
+    assert decoded == tag + text
+    assert name == charset
+
+
+def test_charset_from_xml_declaration():
+    body = '<?xml version="1.0" encoding="iso-8859-2"?><p>Zażółć gęślą jaźń'.encode("iso-8859-2")
+    assert decode(body) == (body.decode("iso-8859-2"), "iso8859-2")
+
+
+def test_page_cut_inside_a_character_keeps_its_charset():
+    body = ("<meta charset=utf-8>" + GERMAN).encode() + "ü".encode()[:1]
+    text, charset = decode(body)
+    assert charset == "utf-8"
+    assert text.endswith("\ufffd")
+    assert not undecodable(text)
+
+
+def test_text_of_replacement_characters_is_undecodable():
+    assert undecodable("\ufffd" * 6 + "abcde")
+    assert not undecodable("\ufffd" * 5 + "abcde")
+    assert not undecodable("")
+
+
+@given(st.binary(max_size=300), st.none() | st.text(max_size=40))
+def test_decoding_never_fails(body, header):
+    text, charset = decode(body, header)
+    assert "".encode(charset) is not None
+    text.encode("utf-8")
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_cleaning_twice_is_cleaning_once(text):
+    cleaned = clean(text)
+    assert clean(cleaned) == cleaned
+    assert not set(cleaned) & {"\0", "\r", "\xa0", "\xad", "\ufeff"}
+    assert "\n\n\n" not in cleaned
+    assert not any(line.endswith((" ", "\t")) for line in cleaned.split("\n"))
+    cleaned.encode("utf-8")
+
+
+@given(st.text(st.sampled_from("<>/abdivpretl=\"' \n&;!-"), max_size=300))
+def test_any_markup_gives_a_page(html):
+    page = extract(html)
+    assert page.text == clean(page.text)

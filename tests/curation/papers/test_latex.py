@@ -1,0 +1,155 @@
+"""LaTeX to text: what is printed stays, what TeX does disappears, and nothing makes it slow."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.curation.papers.latex import latex_text
+from gristmill.curation.papers.latexsource import assemble
+
+
+def body(tex: str, preamble: str = "") -> str:
+    return paper({"main.tex": f"\\documentclass{{article}}{preamble}\\begin{{document}}{tex}\\end{{document}}"})[0]
+
+
+def paper(files: dict[str, str]) -> tuple[str, str | None]:
+    source = assemble(files)
+    assert source is not None
+    return latex_text(source)
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"\textbf{Bold} and {\it italic} \emph{words}.", "Bold and italic words."),
+        (r"As shown~\cite{a,b}, and (see \citep[p.~3]{c}) here [\cite{d}].", "As shown, and here."),
+        (r"Figure~\ref{f} and (Eq.~\eqref{e}).", "Figure and (Eq.)."),
+        (r"50\% of \$5 \& more\_so \#1 \{x\}", "50% of $5 & more_so #1 {x}"),
+        (
+            r"Erd\H{o}s, G\"odel, \'{E}cole, \c{c}a, na\"{\i}ve, \ss, \O re, \v Cech",
+            "Erdős, Gödel, École, ça, naïve, ß, Øre, Čech",
+        ),
+        (r"``quoted'' --- pages 3--4 \ldots done", "“quoted” — pages 3–4 …done"),
+        (r"\section*{Intro}\label{s} Text.\par More.", "Intro\n\nText.\n\nMore."),
+        (r"\href{http://x.org}{a link} and \url{http://y.org}", "a link and http://y.org"),
+        (r"Word\footnote{Aside with \emph{stress}.} goes on.", "Word goes on.\n\nAside with stress."),
+        (r"\verb|x_1 \y| and \texttt{z}", r"x_1 \y and z"),
+        (r"a % comment" + "\n   b", "a b"),
+        (r"\iffalse hidden \fi shown", "shown"),
+        (r"Line one\\[2mm] line two", "Line one line two"),
+        (r"call f() and g(x)", "call f() and g(x)"),
+        (r"\textcolor{red}{warm} \resizebox{1in}{!}{wide}", "warm wide"),
+        (r"\unknown[opt]{kept} \begin{mystery}[x]inside\end{mystery}", "kept\n\ninside"),
+    ],
+)
+def test_words_survive_commands(tex, text):
+    assert body(tex) == text
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"Let $x\in\mathbb{R}$ be.", r"Let $x\in\mathbb{R}$ be."),
+        (r"So \(a^2\) holds: \[ b = \frac{1}{2} \] ok", "So $a^2$ holds:\n$$b = \\frac{1}{2}$$\nok"),
+        (r"\begin{equation}\label{e} E = mc^2 \end{equation}", "$$E = mc^2$$"),
+        (
+            r"\begin{align} a &= b \\ c &= d \nonumber \end{align}",
+            r"$$\begin{aligned} a &= b \\ c &= d \end{aligned}$$",
+        ),
+        (r"costs \$3 and \$4", "costs $3 and $4"),
+    ],
+)
+def test_maths_stays_tex(tex, text):
+    assert body(tex) == text
+
+
+def test_floats_leave_their_captions_and_lists_their_items():
+    tex = (
+        r"Before.\begin{figure}[h]\centering\includegraphics[width=3in]{a.png}\caption[short]{A \emph{long} tale~\cite{x}.}"
+        r"\label{f}\end{figure}\begin{table}\begin{tabular}{ll}1 & 2\end{tabular}\caption{Numbers.}\end{table}"
+        r"\begin{itemize}\item One\item[Two] and\end{itemize}\begin{tikzpicture}\draw (0,0);\end{tikzpicture}After."
+    )
+    assert body(tex) == "Before.\n\nA long tale.\n\nNumbers.\n\n- One\n\n- Two and\n\nAfter."
+
+
+def test_theorems_are_named_as_the_paper_names_them():
+    preamble = r"\newtheorem{satz}{Theorem}[section]"
+    tex = r"\begin{satz}[Main]All $x$ are.\end{satz}\begin{proof}Clear.\end{proof}"
+    assert body(tex, preamble) == "Theorem (Main). All $x$ are.\n\nProof. Clear."
+
+
+def test_the_authors_macros_are_expanded_in_text_and_maths():
+    preamble = r"""\newcommand{\R}{\mathbb{R}}\newcommand{\norm}[2][2]{\|#2\|_{#1}}\def\name#1{Dr. #1}\DeclareMathOperator{\tr}{tr}"""
+    assert body(r"\name{Who} has $\norm{x}$, $\norm[1]{y}\in\R$ and $\tr A$.", preamble) == (
+        r"Dr. Who has $\|x\|_{2}$, $\|y\|_{1}\in\mathbb{R}$ and $\operatorname{tr} A$."
+    )
+
+
+def test_title_and_abstract_come_first_and_the_front_matter_goes():
+    text, title = paper(
+        {
+            "a.tex": r"\documentclass{a}\title{On \emph{Mills}\thanks{NSF}}\begin{abstract}We grind.\end{abstract}"
+            r"\author{A. Miller}\begin{document}\maketitle Text.\begin{thebibliography}{9}\bibitem{a} B\end{thebibliography}\end{document}"
+        }
+    )
+    assert title == "On Mills"
+    assert text == "On Mills\n\nAbstract\n\nWe grind.\n\nText."
+
+
+def test_inputs_are_followed_once_and_cycles_end():
+    files = {
+        "p/main.tex": r"\documentclass{a}\begin{document}A \input{sec/one} \include{sec/two}\input{gone} Z\end{document}",
+        "p/sec/one.tex": r"one \input{sec/two}",
+        "p/sec/two.tex": r"two \input{main}\input{sec/one}",
+        "p/letter.tex": r"\documentclass{letter}\begin{document}Dear editor, " + "please " * 300 + r"\end{document}",
+    }
+    source = assemble(files)
+    assert source.main == "p/main.tex"
+    assert source.used == {"p/main.tex", "p/sec/one.tex", "p/sec/two.tex"}
+    assert " ".join(latex_text(source)[0].split()) == "A one two two one Z"
+
+
+def test_a_citation_inside_a_sentence_gets_its_names_from_the_bibliography():
+    files = {
+        "m.tex": r"\documentclass{a}\begin{document}It extends \citet{knuth} and \citet{gone}.\end{document}",
+        "m.bbl": r"\bibitem[{Knuth and F{\"a}rber(1984)}]{knuth} \TeX book",
+    }
+    assert paper(files)[0] == "It extends Knuth and Färber (1984) and."
+
+
+def test_files_without_a_document_are_no_paper():
+    assert assemble({"a.tex": "just words", "b.sty": "x"}) is None
+
+
+HOSTILE = {
+    "open braces": "{" * 50_000,
+    "open groups": "\\textbf{" * 50_000,
+    "open maths": "\\( $ \\[ $$" * 20_000,
+    "open environments": "\\begin{figure}\\caption{" * 20_000,
+    "deep notes": "\\footnote{x" * 20_000 + "}" * 20_000,
+    "empty brackets": "( " + ", " * 50_000,
+    "spaces": " " * 200_000 + "x",
+    "comments": "\\" * 50_000 + "%" * 50_000,
+    "open definitions": "\\newcommand\\x" * 20_000,
+    "self input": "\\input{main}" * 20_000,
+}
+
+
+@pytest.mark.parametrize("tex", HOSTILE.values(), ids=HOSTILE.keys())
+def test_malformed_sources_take_linear_time(tex):
+    started = time.process_time()
+    assert isinstance(body(tex), str)
+    assert time.process_time() - started < 5
+
+
+def test_a_macro_bomb_stops_at_a_size():
+    bomb = "".join(f"\\def\\{a}{{{f'{chr(92)}{b}' * 12}}}" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    text = body("\\a" * 50, bomb + "\\def\\i{x}")
+    assert len(text) < 64 * 2**20
+
+
+@given(st.text(alphabet="\\{}$%&~[]()#_^ \nab,beginenditemcite", max_size=300))
+def test_nothing_crashes(tex):
+    assert isinstance(body(tex), str)

@@ -1,0 +1,179 @@
+"""Wikitext to text: each rule on one line, then laws."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.curation.wikipedia.wikitext import plain_text
+
+LEFT_OVER = ("{{", "}}", "[[", "]]", "<ref", "{|", "|}")
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        # links
+        ("a [[city]] and [[Paris|the capital]]s", "a city and the capitals"),
+        ("[[File:A.png|thumb|A [[caption]] in [[b]]]]Text", "Text"),
+        ("[[Datei:A.png|mini|x]][[Fichier:B.png]][[ファイル:C.png]]Text", "Text"),
+        ("Text[[Category:Cities]][[de:Stadt]][[zh-min-nan:X]]", "Text"),
+        ("[[:Category:Cities]], [[:de:Stadt|Stadt]], [[wikt:city|city]]", "Category:Cities, Stadt, city"),
+        ("see [http://a.org the site] or [https://b.org] or http://c.org", "see the site or or http://c.org"),
+        ("[[File:A.png|thumb|from [http://a.org b]]] Text", "Text"),
+        # bold, italics, apostrophes
+        ("'''Köln''' is ''old'' and '''''big'''''", "Köln is old and big"),
+        ("lire l'''Iliade'' et '''relire'''", "lire l'Iliade et relire"),
+        # references, comments, magic words
+        ('One.<ref>x [[y]]</ref><ref name="a" /> Two<ref name=b/>, three.', "One. Two, three."),
+        ("a<!-- hidden\n\nwords -->b __NOTOC__ c", "ab c"),
+        ("* a\n<!-- c -->\n* b", "- a\n- b"),
+        # raw passages
+        ("a <nowiki>[[b]] '''c'''</nowiki> d", "a [[b]] '''c''' d"),
+        (
+            "the mass <math>E = m c^2 \\text{ for } a &lt; b</math>.",
+            "the mass $E = m c^2 \\text{ for } a < b$.",
+        ),
+        ("<syntaxhighlight lang=c>\nif (a[[0]])\n    b();\n</syntaxhighlight>", "if (a[[0]])\n    b();"),
+        ("call <code>main()</code> first", "call main() first"),
+        # tables, tags, entities
+        ("before\n{| class=x\n| a || {{b}}\n|-\n|\n{|\n| inner\n|}\n|}\nafter", "before\n\nafter"),
+        ("before<table><tr><td>x</td></tr></table>after", "before\nafter"),
+        ("<div style='a'>x</div><span lang=de>y</span> <small>z</small>", "x\n\ny z"),
+        ("10<sup>6</sup> H<sub>2</sub>O the 19<sup>th</sup>", "10⁶ H₂O the 19th"),
+        ("a&nbsp;b &amp; c &lt;stdio.h&gt;", "a b & c <stdio.h>"),
+        ("<gallery>\nA.png|caption\n</gallery>Text", "Text"),
+        # templates that carry words, and those that do not
+        ("The {{lang|de|Dom}} ({{lang-la|Cathedralis}})", "The Dom (Cathedralis)"),
+        (
+            "{{convert|10|km|mi|abbr=on}}, {{cvt|5|ft|10|in|m}}, {{convert|3|to|4|sqmi|km2|1}}",
+            "10 km, 5 ft 10 in, 3 to 4 sq mi",
+        ),
+        ("{{unité|4203|hab./km|2}} et {{s|XIX|e}}", "4203 hab./km² et XIXe siècle"),
+        ("{{Infobox city\n| name = [[Köln]]\n| area = {{convert|1|km2}}\n}}\nText", "Text"),
+        ("{{chem|H|2|O}} {{frac|1|2}} {{val|1.5|e=3|u=kg}}", "H₂O 1/2 1.5×10³ kg"),
+        ("{{nihongo|Kyoto|京都|Kyōto}}", "Kyoto (京都, Kyōto)"),
+        ("{{quote|All is well.|X}}", "All is well."),
+        ("{{formatnum:12345}} {{lc:ABC}} {{#if:a|b}}c", "12345 abc c"),
+        ("{{{1|default}}} words", "default words"),
+        # what templates leave behind
+        ("Köln ({{IPA|kœln}}; born 1950) x", "Köln (born 1950) x"),
+        ("Köln ({{IPA|kœln}}, {{audio|a.ogg}}) x", "Köln x"),
+        ("Köln （{{IPA|a}}、ケルン） x", "Köln （ケルン） x"),
+        ("word {{fact}}. Next {{fact}} word", "word. Next word"),
+        ("f() and g( x ) stay", "f() and g( x ) stay"),
+        # lists and headings
+        ("# a\n# b\n## c\n# d", "1. a\n2. b\n  1. c\n3. d"),
+        ("; term\n: meaning", "term\nmeaning"),
+        (
+            "Lead\n== A ==\ntext\n=== B ===\n== See also ==\n{{Portal}}\n== C ==\n=== D ===\nx",
+            "Lead\n\nA\n\ntext\n\nC\n\nD\n\nx",
+        ),
+        ("== External links ==\n* {{official}}\n* [http://a.org]\n", ""),
+        # Chinese variants
+        ("-{zh-cn:软件; zh-tw:軟體}-和-{T|x}-", "软件和"),
+        # damage
+        ("{{Infobox\n| a = b\n\nProse that follows.", "Prose that follows."),
+        ("{|\n| cell\n\nProse after an open table.", "Prose after an open table."),
+        ("a <ref>never closed", "a never closed"),
+        ("stray ]] and }} and [[ open", "stray and and open"),
+    ],
+)
+def test_markup_becomes_text(wikitext, text):
+    assert plain_text(wikitext) == text
+
+
+def test_names_of_a_wiki_s_own_namespaces_are_known_from_its_dump():
+    wikitext = "[[Attālis:A.png|thumb|x]]Text[[Grupa:B]]"
+    assert plain_text(wikitext, ("attālis", "grupa")) == "Text"
+
+
+HOSTILE = {
+    "open templates": "{{" * 100_000,
+    "open links": "[[" * 100_000,
+    "nested templates": "{{a|" * 50_000 + "}}" * 50_000,
+    "nested links": "[[a|" * 50_000 + "]]" * 50_000,
+    "crossed": "{{a|[[" * 50_000 + "}}" * 50_000,
+    "one run of braces": "{" * 100_001 + "}" * 100_000,
+    "open references": "<ref>" * 50_000,
+    "open external links": "[http://a " * 50_000,
+    "empty brackets": "(" * 100_000 + "{{x}})" * 50_000,
+    "templates": "{{x}}, " * 50_000,
+    "blanks": ("a " + " " * 1_000) * 200,
+    "tables": "{|\n" * 50_000 + "|}\n" * 50_000,
+    "html tables": "<table>" * 50_000,
+    "equals": "=" * 100_000,
+    "quotes": "''' ''" * 30_000,
+    "text in forty templates": "{{lang|a|" * 40 + "x" * 20_000 + "}}" * 40,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_time_grows_with_the_length_and_not_with_the_nesting(name):
+    started = time.process_time()
+    plain_text(HOSTILE[name])
+    assert time.process_time() - started < 3.0  # about 0.2 s; quadratic would be minutes
+
+
+MARKUP = [
+    "{{",
+    "}}",
+    "[[",
+    "]]",
+    "{|\n",
+    "\n|}",
+    "|",
+    "<ref>",
+    "</ref>",
+    "'''",
+    "''",
+    "<nowiki>",
+    "</nowiki>",
+    "\n",
+    "\n== ",
+    " ==\n",
+]
+MARKUP += [
+    "<!--",
+    "-->",
+    "(",
+    ")",
+    "* ",
+    "lang",
+    "a",
+    "é",
+    " ",
+    "[http://x ",
+    "]",
+    "&lt;",
+    "\x01",
+    "\x02",
+    "{{{",
+    "<math>",
+    "</math>",
+    "=",
+]
+
+
+@given(st.lists(st.sampled_from(MARKUP), max_size=60).map("".join))
+def test_no_markup_is_left_whatever_the_damage(wikitext):
+    text = plain_text(wikitext)
+    if "<nowiki>" not in wikitext and "<math>" not in wikitext:
+        assert not [mark for mark in LEFT_OVER if mark in text]
+    assert "\x01" not in text
+    assert "\x02" not in text
+    assert text == text.strip()
+
+
+@given(
+    st.text(
+        alphabet=st.characters(
+            blacklist_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp"),
+            blacklist_characters="{}[]|<>'=*#:;&-_~",
+        ),
+        min_size=1,
+    )
+)
+def test_text_without_markup_stays_as_it_is(text):
+    assert plain_text(text) == text
