@@ -97,6 +97,7 @@ class ReadOptions:
 
     format: str | None = None  # overrides detection by name and content
     columns: Mapping[str, str] = field(default_factory=dict)  # our field -> the file's column, for tabular formats
+    params: object | None = None  # the kind's own options, an instance of its PARAMS; None: their defaults
     start: int = 0  # first byte of this unit's range, for formats that can be entered in the middle
     end: int | None = None  # byte after the range; None: to the end of the file
 

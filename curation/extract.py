@@ -85,7 +85,7 @@ class Counts:
 
 
 def reader(kind: str) -> ModuleType:
-    """The module that reads a kind of source: it has `read`, `FORMATS` and `VERSION`."""
+    """The module that reads a kind of source: it has `read`, `FORMATS`, `VERSION`, and `PARAMS` if there are options."""
     assert kind in KINDS
     return importlib.import_module(f"gristmill.curation.{kind}")
 
@@ -93,6 +93,11 @@ def reader(kind: str) -> ModuleType:
 def formats(kind: str) -> tuple[str, ...]:
     """Names of the formats that a kind's reader knows, as a manifest may give them."""
     return reader(kind).FORMATS
+
+
+def params_class(kind: str) -> type | None:
+    """The frozen dataclass of a kind's own reading options (a manifest's `read:`), or None if it has none."""
+    return getattr(reader(kind), "PARAMS", None)
 
 
 def extract(

@@ -31,6 +31,7 @@ def plan_extract(context: Context) -> Iterator[Planned]:
                 "kind": source.kind,
                 "format": source.format,
                 "columns": dict(source.columns),
+                "read": source.read_params,
                 "licence": source.licence,
                 "pieces": [{"file": p.file.locator, "start": p.start, "end": p.end} for p in group.pieces],
             }

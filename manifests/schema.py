@@ -6,13 +6,14 @@ knows pydantic. All problems of a manifest are reported at once, each with file,
 
 import dataclasses
 import difflib
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from gristmill.curation import duplicates, extract, filters
 from gristmill.curation.decontaminate import DecontaminateParams
@@ -42,6 +43,13 @@ SKIPPABLE = ("language", "filters", "dedup", "decontaminate", "pii")
 """Steps that one source can be left out of."""
 
 
+@functools.cache
+def _checked(params: type) -> TypeAdapter:
+    """What builds a dataclass of parameters from a manifest's block; an unknown key is an error."""
+    params.__pydantic_config__ = ConfigDict(extra="forbid")
+    return TypeAdapter(params)
+
+
 class Strict(BaseModel):
     """A block of the manifest: an unknown key is an error."""
 
@@ -61,6 +69,8 @@ class Source(Strict):
     """What the lines of `paths_file` are relative to."""
     format: str | None = None
     """Overrides the detection of the format by name and content."""
+    read: dict[str, Any] = {}
+    """How the kind's reader reads: fields of its parameters, such as {engine: auto} for crawl."""
     columns: dict[str, str] = {}
     """For tables (jsonl, parquet ...): our field -> the file's column, such as {text: content}."""
     limit: Annotated[int, Field(gt=0)] | None = None
@@ -96,6 +106,12 @@ class Source(Strict):
             raise ValueError(f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}")
         filters.ruleset(self.filters, self.kind)
         return self
+
+    @property
+    def read_params(self) -> object | None:
+        """`read` as the kind's own dataclass, checked; None for a kind without options. Raises ValidationError."""
+        params = extract.params_class(self.kind)
+        return None if params is None else _checked(params).validate_python(self.read)
 
 
 class Near(Strict):
@@ -272,7 +288,23 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
                 )
         if not any(manifest.sources[name].weight for name in weighted):
             problems.append((("sources",), "all weights are 0; give at least one source a weight above 0"))
+    for name, source in manifest.sources.items():
+        problems += _read_problems(name, source)
     return problems
+
+
+def _read_problems(name: str, source: Source) -> list[tuple[tuple, str]]:
+    """What is wrong with a source's `read`, which only its kind can tell."""
+    place = ("sources", name, "read")
+    params = extract.params_class(source.kind)
+    if params is None:
+        return [(place, f"kind {source.kind} has no options of reading; remove it")] if source.read else []
+    try:
+        assert source.read_params is not None
+    except ValidationError as error:
+        known = [field.name for field in dataclasses.fields(params)]
+        return [((*place, *item["loc"]), _explained(item["loc"], item, known)) for item in error.errors()]
+    return []
 
 
 def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Problem]:
@@ -284,10 +316,11 @@ def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Pr
     return sorted(found.values(), key=lambda p: (p.line or 0, p.where))
 
 
-def _explained(where: tuple, item: Mapping) -> str:
+def _explained(where: tuple, item: Mapping, known: Sequence[str] | None = None) -> str:
+    """What is wrong and how to fix it; `known` are the keys of the block, where the manifest's own do not tell."""
     kind, text = item["type"], item["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _fields_at(where[:-1])
+        known = known or _fields_at(where[:-1])
         return f"unknown key{meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
     if kind in ("missing", "missing_argument"):
         return "missing; add it" + (f" (one of {', '.join(KINDS)})" if where[-1] == "kind" else "")

@@ -17,7 +17,7 @@ from gristmill.curation import features, filters, language, ledger, minhash, pii
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
-from gristmill.curation.extract import RawPiece, opened
+from gristmill.curation.extract import RawPiece, opened, params_class
 from gristmill.curation.extract import extract as extract_files
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
@@ -46,7 +46,8 @@ def extract(unit: Unit, out: Path) -> Counts:
     p = unit.params
     paths = {i.name.removeprefix("raw/"): i.path for i in unit.inputs}
     pieces = [RawPiece(piece["file"], paths[piece["file"]], piece["start"], piece["end"]) for piece in p["pieces"]]
-    options = ReadOptions(format=p["format"], columns=p["columns"])
+    params = params_class(p["kind"])
+    options = ReadOptions(p["format"], p["columns"], params(**p["read"]) if params else None)
     return extract_files(pieces, unit.source or "", p["kind"], options, p["licence"], out)
 
 
