@@ -14,15 +14,8 @@ import brotli
 import zstandard
 from resiliparse.parse.encoding import detect_mime
 
-from gristmill.curation.crawl.html import (
-    MAX_PAGE_BYTES,
-    TooComplex,
-    clean,
-    decode,
-    extract,
-    opt_outs,
-    undecodable,
-)
+from gristmill.curation.crawl.charset import decode, undecodable
+from gristmill.curation.crawl.html import MAX_PAGE_BYTES, TooComplex, clean, extract, opt_outs
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted
 

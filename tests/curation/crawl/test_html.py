@@ -1,4 +1,4 @@
-"""Pages come out as their text; bytes in any charset come out as characters."""
+"""Pages come out as their text."""
 
 import pytest
 from hypothesis import given
@@ -8,10 +8,8 @@ from gristmill.curation.crawl.html import (
     MAX_DEPTH,
     TooComplex,
     clean,
-    decode,
     extract,
     opt_outs,
-    undecodable,
 )
 
 ARTICLE = """<!doctype html><html lang="en-GB"><head><title>Rye &amp;
@@ -100,64 +98,6 @@ def test_licence_link_as_spdx_where_it_is_plain(href, licence):
 def test_opt_outs_are_told_from_other_directives():
     assert opt_outs("index, follow, max-snippet:-1") == ()
     assert opt_outs("mybot: NOINDEX, noai") == ("noai", "noindex")
-
-
-GERMAN = "Größe, Maß und „Gewicht“ – fünf Stück für 3 €. " * 3
-RUSSIAN = "Мельница стоит у реки, и мельник знает своё дело. " * 3
-JAPANESE = "これは日本語の文章です。水車小屋は川のそばにあります。" * 3
-
-
-@pytest.mark.parametrize(
-    ("text", "codec", "header", "meta", "charset"),
-    [
-        (GERMAN, "utf-8", None, None, "utf-8"),
-        (GERMAN, "utf-8-sig", "text/html; charset=windows-1251", None, "utf-8"),
-        (GERMAN, "utf-16", None, None, "utf-16-le"),
-        (GERMAN, "cp1252", "text/html; charset=ISO-8859-1", None, "cp1252"),
-        (GERMAN, "cp1252", 'text/html;charset="latin1"', "utf-8", "cp1252"),
-        (GERMAN, "utf-8", "text/html; charset=iso-8859-1", None, "utf-8"),
-        (RUSSIAN, "cp1251", None, "windows-1251", "cp1251"),
-        (RUSSIAN, "koi8-r", "text/html; charset=none-such", "KOI8-R", "koi8-r"),
-        (RUSSIAN, "cp1251", "text/html; charset=utf-8", "windows-1251", "cp1251"),
-        (RUSSIAN, "cp1251", None, None, "cp1251"),
-        (JAPANESE, "cp932", None, "x-sjis", "cp932"),
-        (JAPANESE, "euc-jp", "text/html; charset=EUC-JP", None, "euc_jp"),
-        (JAPANESE, "utf-8", None, "utf-16", "utf-8"),
-        (GERMAN, "utf-16-be", "text/html; charset=utf-16be", None, "utf-16-be"),
-        (GERMAN, "utf-8", "text/html; charset=utf-16", None, "utf-8"),
-    ],
-)
-def test_charset_from_the_strongest_means_that_the_bytes_do_not_contradict(text, codec, header, meta, charset):
-    tag = f'<meta http-equiv="Content-Type" content="text/html; charset={meta}">' if meta else ""
-    decoded, name = decode((tag + text).encode(codec), header)
-    assert decoded == tag + text
-    assert name == charset
-
-
-def test_charset_from_xml_declaration():
-    body = '<?xml version="1.0" encoding="iso-8859-2"?><p>Zażółć gęślą jaźń'.encode("iso-8859-2")
-    assert decode(body) == (body.decode("iso-8859-2"), "iso8859-2")
-
-
-def test_page_cut_inside_a_character_keeps_its_charset():
-    body = ("<meta charset=utf-8>" + GERMAN).encode() + "ü".encode()[:1]
-    text, charset = decode(body)
-    assert charset == "utf-8"
-    assert text.endswith("\ufffd")
-    assert not undecodable(text)
-
-
-def test_text_of_replacement_characters_is_undecodable():
-    assert undecodable("\ufffd" * 6 + "abcde")
-    assert not undecodable("\ufffd" * 5 + "abcde")
-    assert not undecodable("")
-
-
-@given(st.binary(max_size=300), st.none() | st.text(max_size=40))
-def test_decoding_never_fails(body, header):
-    text, charset = decode(body, header)
-    assert "".encode(charset) is not None
-    text.encode("utf-8")
 
 
 @given(st.text(st.characters(), max_size=200))
