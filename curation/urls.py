@@ -1,12 +1,18 @@
-"""What an address says: whether it is on a list, and which words of a list it holds.
+"""What an address says: the page it means, the domain it belongs to, and whether lists of domains and words know it.
 
-The semantics are those of datatrove's `URLFilter` (Penedo et al. 2023, RefinedWeb, appendix G.1), column by column, so
-that rules over these features give its verdicts; words are compared as the address writes them, in its case.
+`url_key` is made to find two copies of one page. Libraries normalise to other ends: w3lib's canonicalize_url keeps
+scheme, www and trackers, courlan's drops parameters such as `keyword` that choose what a page shows, SURT lowers paths.
+
+The features mean what datatrove's `URLFilter` asks (after Penedo et al. 2023, RefinedWeb, appendix G.1), column by
+column, so that rules over them give its verdicts. As there, words and hosts are compared in the case they stand in.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from urllib.parse import quote
 
+import idna
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +25,162 @@ INTEGRATED = UrlLists()
 
 SUBWORDS_AT_ONCE = 200
 """Words in one regular expression; more would outgrow the memory that RE2 gives to a fast automaton."""
+
+HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[^/?#:@\[\]]+)"
+ADDRESS = re.compile(
+    rf"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?//|(?={HOST}(?::[0-9]*)?(?:[/?#]|\Z)))"
+    r"(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
+)
+"""RFC 3986, appendix B; without a scheme only what begins as a host does."""
+
+AUTHORITY = re.compile(rf"(?:[^/?#]*@)?({HOST})(?::([0-9]{{0,5}}))?")
+LINE_BREAKS = re.compile("[\t\r\n]")
+EDGE_OF_HOST = re.compile(r"^\s+|[\s.]+$")
+WWW = re.compile(r"^(?:www\d*\.)+(?=[^.]+\.)")
+
+ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
+PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$'()*,:@"
+PLAIN_IN_PATH, PLAIN_IN_QUERY = frozenset(PLAIN), frozenset(PLAIN + "/;?")
+"""Characters that mean the same whether they are escaped or not. More than RFC 3986 says: nobody tells `(` from `%28`."""
+
+UNSAFE_IN_PATH = re.compile(f"[^{re.escape(PLAIN)}/;=&+%]+")
+UNSAFE_IN_QUERY = re.compile(f"[^{re.escape(PLAIN)}/;?=&%]+")
+
+# What servers write into paths for want of a cookie: Java's ;jsessionid=..., ASP.NET's (S(...)).
+PATH_SESSIONS = (
+    re.compile(r";jsessionid=[^/;]*", re.IGNORECASE),
+    re.compile(r"/\([a-z]\([a-z0-9]{24}\)\)(?=/|$)", re.IGNORECASE),
+)
+INDEX = re.compile(r"(?:index|default)\.(?:[sx]?html?|php\d?|aspx?|jsp|cfm|cgi|pl)", re.IGNORECASE)
+
+TRACKING_PREFIXES = (
+    *("utm_", "mtm_", "matomo_", "piwik_", "pk_campaign", "pk_kwd", "pk_keyword", "hsa_", "itm_", "vero_", "oly_"),
+    *("gad_", "_ga_", "fb_action_", "__hs"),
+)
+# fmt: off
+TRACKING = frozenset({
+    "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "ymclid", "ysclid", "twclid",
+    "ttclid", "scclid", "srsltid", "igsh", "igshid", "li_fat_id", "epik", "mc_cid", "mc_eid", "mkt_tok",
+    "hsctatracking", "_hsenc", "_hsmi", "_ga", "_gl", "_openstat", "wickedid", "rb_clickid", "xtor", "spm",
+    "fb_source", "fb_ref", "action_object_map", "action_type_map", "action_ref_map", "_branch_match_id",
+    "__twitter_impression",
+})
+# fmt: on
+"""Parameters by which advertisers and mailers count visitors: they never choose what a page shows."""
+
+SESSION_PREFIXES = ("phpsessid", "jsessionid", "aspsessionid")
+SESSIONS = frozenset({"oscsid", "zenid", "cfid", "cftoken", "sessionid", "session_id"})
+MAYBE_SESSIONS = frozenset({"s", "sid", "ssid", "sess", "session", "psession"})
+SESSION_VALUE = re.compile(r"[0-9a-f]{32,}|(?=.*\d)(?=.*[A-Za-z])[0-9A-Za-z]{26,}")
+"""The value that makes a parameter of MAYBE_SESSIONS the name of a visit."""
+
+
+def url_key(url: str) -> str:
+    """What the addresses of one page have in common: equal for copies of a page, and its own key.
+
+    Host without user, `www.` and default port, in lower case and Punycode; path without dot segments, repeated slashes,
+    session ids, index.html and a last slash; query sorted, without parameters of trackers and sessions; escapes in one
+    form; no scheme for http and https, no fragment. Paths keep their case. Every string has a key: what is no address
+    of a host is its own, without white space around it and line breaks.
+
+    >>> url_key("HTTPS://www.Example.com:443/a/./b/../c%7e/index.html?b=2&utm_source=x&a=1#top")
+    'example.com/a/c~?a=1&b=2'
+    """
+    url = LINE_BREAKS.sub("", url.strip())
+    match = ADDRESS.match(url)
+    authority = AUTHORITY.fullmatch(match["authority"]) if match else None
+    host = _host(authority[1]) if authority else None
+    if not match or not authority or not host:
+        return url
+    scheme = (match["scheme"] or "").lower()
+    web = scheme in ("", "http:", "https:")
+    port = int(authority[2] or 0)
+    port = 0 if web and port in (80, 443) else port
+    query = _query(match["query"]) if match["query"] else ""
+    return "".join(
+        (
+            "" if web else f"{scheme}//",
+            f"{host}:{port}" if port else host,
+            _path(match["path"]),
+            f"?{query}" if query else "",
+        )
+    )
+
+
+def _host(host: str) -> str | None:
+    host = WWW.sub("", EDGE_OF_HOST.sub("", host).lower())
+    if not host.isascii() and len(host) < 254:
+        try:
+            host = WWW.sub("", idna.encode(host, uts46=True).decode().rstrip("."))
+        except UnicodeError:
+            pass  # no domain name, but perhaps one that resolves
+    return host if host and not re.search(r"\s", host) else None
+
+
+def _path(path: str) -> str:
+    path = _escaped(path, PLAIN_IN_PATH, UNSAFE_IN_PATH)
+    for session in PATH_SESSIONS:
+        path = session.sub("", path)
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    while segments and INDEX.fullmatch(segments[-1]):
+        segments.pop()
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def _query(query: str) -> str:
+    query = _escaped(query.replace("+", "%20"), PLAIN_IN_QUERY, UNSAFE_IN_QUERY)
+    parts = []
+    for part in query.split("&"):
+        while part.startswith("amp;"):  # from an address taken out of HTML as it stands there
+            part = part[4:]
+        name, _, value = part.partition("=")
+        if part and not _is_noise(name.lower(), value):
+            parts.append(part if value else name)
+    return "&".join(sorted(filter(None, parts)))
+
+
+def _is_noise(name: str, value: str) -> bool:
+    """Whether a parameter says who came, or from where, and not what the page shows."""
+    if name in TRACKING or name in SESSIONS or name.startswith(TRACKING_PREFIXES + SESSION_PREFIXES):
+        return True
+    return name in MAYBE_SESSIONS and SESSION_VALUE.fullmatch(value) is not None
+
+
+def _escaped(text: str, plain: frozenset[str], unsafe: re.Pattern[str]) -> str:
+    """The text with every character written in one way: as it is, or as the escapes of its UTF-8 bytes."""
+    if "%" in text:
+        text = ESCAPE.sub(lambda match: _escape(match[1], plain), text)
+    return unsafe.sub(lambda match: quote(match[0], safe="", errors="surrogatepass"), text)
+
+
+def _escape(digits: str | None, plain: frozenset[str]) -> str:
+    if digits is None:
+        return "%25"
+    character = chr(int(digits, 16))
+    return character if character in plain else f"%{digits.upper()}"
+
+
+@cache
+def _suffixes() -> Callable[[str], tldextract.tldextract.ExtractResult]:
+    """The public suffix list that tldextract carries; nothing is fetched or cached on disk."""
+    return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+
+
+def registered_domain(url: str) -> str | None:
+    """The domain that somebody registered, in the case of the address; None for IP addresses and bare host names.
+
+    >>> registered_domain("https://forums.bbc.co.uk/a")
+    'bbc.co.uk'
+    """
+    return _suffixes()(url).top_domain_under_public_suffix or None
+
+
+# Features
 
 
 def _field(name: str, says: str) -> pa.Field:
@@ -62,21 +224,6 @@ def url_features(urls: pa.Array | pa.ChunkedArray, names: Sequence[str], lists: 
         columns["url_banned_subwords"] = _subwords(urls, blocklists.words(lists, "banned_subwords"))
     schema = pa.schema([URL_FEATURES.field(name) for name in names])
     return pa.table([pa.array(columns[name].astype(np.int64)) for name in names], schema=schema)
-
-
-@cache
-def _suffixes() -> Callable[[str], tldextract.tldextract.ExtractResult]:
-    """The public suffix list that tldextract carries; nothing is fetched or cached on disk."""
-    return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
-
-
-def registered_domain(url: str) -> str | None:
-    """The domain that somebody registered, in the case of the address; None for IP addresses and bare host names.
-
-    >>> registered_domain("https://forums.bbc.co.uk/a")
-    'bbc.co.uk'
-    """
-    return _suffixes()(url).top_domain_under_public_suffix or None
 
 
 def _bytes(strings: pa.Array) -> Iterator[bytes]:
