@@ -3,6 +3,7 @@
 Errors for people go to stderr as what, where and how to fix it, with exit code 1; a traceback is a bug.
 """
 
+import dataclasses
 import json
 import logging
 import os
@@ -164,6 +165,44 @@ def tokenizer_train(
 ) -> None:
     """Train the tokenizer on what is kept now, even if an earlier one would be kept."""
     _run(manifest, "tokenizer", store, runs, workers, retrain_tokenizer=True)
+
+
+@app.command()
+def fetch(
+    manifest: ManifestPath,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; may be repeated.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the servers whether fetched files changed.")] = False,
+    store: StoreDir = STORE,
+    as_json: AsJson = False,
+) -> None:
+    """Download the remote files that a manifest names into the store's cache; runs then read them there."""
+    from gristmill.manifests.fetch import FetchProgress, fetch_all, wanted_files
+
+    loaded = schema.load(manifest)
+    names = loaded.manifest.sources
+    for name in source or ():
+        if name not in names:
+            raise loaded.error(("sources",), f"there is no source {name!r}{schema.meant(name, names)}")
+    cache = store / "raw"
+    wanted = wanted_files(dataclasses.replace(loaded, cache=cache), source or ())
+    progress = FetchProgress(Console(stderr=True, highlight=False, soft_wrap=True), len(wanted))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        done, failed = fetch_all(wanted, cache, refresh, progress)
+    except KeyboardInterrupt:
+        print("gristmill: interrupted; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
+    finally:
+        progress.close()
+    if as_json:
+        print(json.dumps({"files": [dataclasses.asdict(f) for f in done], "failed": failed}, ensure_ascii=False))
+    else:
+        size = sum(f.size_bytes for f in done)
+        console.print(f"{len(done):,} of {len(wanted):,} remote files are in {cache}, {size:,} bytes", markup=False)
+    for reason in failed.values():
+        print(f"gristmill: {reason}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -19,7 +19,8 @@ import xxhash
 
 from gristmill.curation.archives import decompressed
 from gristmill.curation.documents import UnreadableFile
-from gristmill.curation.extract import opened
+from gristmill.curation.remote import described, is_http, opened
+from gristmill.manifests.download import cached
 from gristmill.manifests.store import atomic_write, file_digest
 
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*://")
@@ -40,15 +41,16 @@ class MissingInput(ValueError):
     """A path of the manifest that leads nowhere; the message says what was looked for, and how to mend it."""
 
 
-def expand(patterns: Iterable[str], roots: tuple[Path, ...]) -> list[RawFile]:
+def expand(patterns: Iterable[str], roots: tuple[Path, ...], cache: Path | None = None) -> list[RawFile]:
     """All files that the patterns name, in order of locator, each once.
 
     Relative patterns are looked up in each root in turn (the working directory, then the manifest's folder) until one
-    has a match. A folder stands for every file under it that is not hidden. Raises MissingInput.
+    has a match. A folder stands for every file under it that is not hidden. Remote files that `gristmill fetch` brought
+    into the cache are read there, and their servers are not asked. Raises MissingInput.
     """
     files: dict[str, RawFile] = {}
     for pattern in patterns:
-        found = _expand_remote(pattern) if REMOTE.match(pattern) else _expand_local(pattern, roots)
+        found = _expand_remote(pattern, cache) if REMOTE.match(pattern) else _expand_local(pattern, roots)
         files.update((file.locator, file) for file in found)
     return [files[locator] for locator in sorted(files)]
 
@@ -111,11 +113,19 @@ def _hide(subfolders: list[str]) -> None:
     subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
 
 
-def _expand_remote(pattern: str) -> list[RawFile]:
+def _expand_remote(pattern: str, cache: Path | None) -> list[RawFile]:
     url = variables(pattern)
+    if have := cached(cache, url):
+        return [RawFile(pattern, str(have[0]), have[1].size_bytes)]
+    if is_http(url):
+        try:
+            told = described(url)
+        except OSError as error:
+            raise MissingInput(str(error)) from None
+        return [RawFile(pattern, url, told.size_bytes or 0, told.identity)]
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        paths = fs.glob(path) if WILDCARD.search(path) and not url.startswith("http") else [path]
+        paths = fs.glob(path) if WILDCARD.search(path) else [path]
         infos = [fs.info(p) for p in sorted(paths)]
     except ImportError as error:
         raise MissingInput(f"{pattern}: {error}; install it (for s3:// paths: pip install 'gristmill[s3]')") from error
@@ -124,16 +134,18 @@ def _expand_remote(pattern: str) -> list[RawFile]:
     if not infos:
         raise MissingInput(f"{pattern}: nothing there matches; correct the URL")
     prefix = url[: len(url) - len(path)] if url.endswith(path) else url.split("://")[0] + "://"
-    return [
+    found = [
         RawFile(
             # variables written in the pattern stay written in the locator where they can be put back
             pattern if len(paths) == 1 and not WILDCARD.search(pattern) else prefix + str(info["name"]),
-            prefix + str(info["name"]) if not url.startswith("http") else url,
+            prefix + str(info["name"]),
             int(info.get("size") or 0),
             _identity(info) or str(fs.ukey(info["name"])),
         )
         for info in infos
     ]
+    copies = [(file, cached(cache, file.path)) for file in found]
+    return [RawFile(f.locator, str(have[0]), have[1].size_bytes) if have else f for f, have in copies]
 
 
 def _identity(info: Mapping) -> str:
@@ -142,9 +154,9 @@ def _identity(info: Mapping) -> str:
     return ", ".join(f"{name}={info[name]}" for name in names if info.get(name))
 
 
-def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:
+def listed(paths_file: str, base: str, roots: tuple[Path, ...], cache: Path | None = None) -> list[str]:
     """The paths of a list such as Common Crawl's `warc.paths.gz`, one a line, joined to `base`."""
-    files = expand([paths_file], roots)
+    files = expand([paths_file], roots, cache)
     if len(files) != 1:
         raise MissingInput(
             f"{paths_file}: a list of paths is one file, and this names {len(files)}; use paths: for several"
@@ -160,10 +172,10 @@ def listed(paths_file: str, base: str, roots: tuple[Path, ...]) -> list[str]:
     return [f"{base.rstrip('/')}/{line}" if base else line for line in listed_paths]
 
 
-def sampled(files: list[RawFile], share: float) -> list[RawFile]:
+def sampled(locators: list[str], share: float) -> list[str]:
     """A share of the files, chosen by the hash of their locators; at least one."""
-    ranks = {file.locator: xxhash.xxh3_64_intdigest(file.locator.encode()) / 2**64 for file in files}
-    return [f for f in files if ranks[f.locator] < share] or [min(files, key=lambda f: ranks[f.locator])]
+    ranks = {locator: xxhash.xxh3_64_intdigest(locator.encode()) / 2**64 for locator in locators}
+    return [one for one in locators if ranks[one] < share] or [min(locators, key=ranks.__getitem__)]
 
 
 class Digests:

@@ -7,9 +7,10 @@ yet is `Pending` on the step that it waits for; so `gristmill plan` is the same 
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from gristmill.manifests import inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
@@ -87,7 +88,7 @@ def benchmark_files(loaded: Loaded) -> list[RawFile]:
     """The benchmarks to decontaminate against."""
     params = loaded.manifest.curate.decontaminate
     try:
-        return inputs.expand(params.against, loaded.roots) if params else []
+        return inputs.expand(params.against, loaded.roots, loaded.cache) if params else []
     except MissingInput as error:
         raise loaded.error(("curate", "decontaminate", "against"), str(error)) from None
 
@@ -98,41 +99,50 @@ def tokenizer_files(loaded: Loaded) -> list[RawFile]:
     if params is None or params.path is None:
         return []
     try:
-        found = inputs.expand([params.path], loaded.roots)
+        found = inputs.expand([params.path], loaded.roots, loaded.cache)
     except MissingInput as error:
         raise loaded.error(("tokenizer", "path"), str(error)) from None
     if not params.path.endswith(".json"):
         return found  # a folder, with all its files
     try:
         beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
-        found += [f for f in inputs.expand([beside], loaded.roots) if f not in found]
+        found += [f for f in inputs.expand([beside], loaded.roots, loaded.cache) if f not in found]
     except MissingInput:
         pass  # a tokenizer.json may stand alone
     return found
 
 
-def raw_files(loaded: Loaded, name: str, source: Source) -> list[RawFile]:
-    """A source's files after `limit` and `sample`."""
+Expand = Callable[[Sequence[str], tuple[Path, ...], Path | None], list[RawFile]]
+
+
+def raw_files(loaded: Loaded, name: str, source: Source, expand: Expand = inputs.expand) -> list[RawFile]:
+    """A source's files after `limit` and `sample`. Raises ManifestError with every path that leads nowhere."""
     where: tuple[str | int, ...] = ("sources", name, "paths_file" if source.paths_file else "paths")
-    try:
-        paths = inputs.listed(source.paths_file, source.base, loaded.roots) if source.paths_file else source.paths
-    except MissingInput as error:
-        raise loaded.error(where, str(error)) from None
-    if source.limit and source.paths_file:
-        paths = paths[: source.limit]  # ask the server only about the files that are read
+    paths = source.paths
+    if source.paths_file:
+        try:
+            listed = inputs.listed(source.paths_file, source.base, loaded.roots, loaded.cache)
+        except MissingInput as error:
+            raise loaded.error(where, str(error)) from None
+        paths = _chosen(sorted(set(listed)), source)  # ask the server only about the files that are read
     files: dict[str, RawFile] = {}
     problems: list[Problem] = []
     for number, path in enumerate(paths):
         try:
-            files |= {file.locator: file for file in inputs.expand([path], loaded.roots)}
+            files |= {file.locator: file for file in expand([path], loaded.roots, loaded.cache)}
         except MissingInput as error:
             problems += loaded.error((*where, number) if source.paths else where, str(error)).problems
     if problems:
         raise ManifestError(problems)
-    found = [files[locator] for locator in sorted(files)]
+    locators = sorted(files)
+    return [files[locator] for locator in (locators if source.paths_file else _chosen(locators, source))]
+
+
+def _chosen(locators: list[str], source: Source) -> list[str]:
+    """Those that `sample` and `limit` leave."""
     if source.sample:
-        found = inputs.sampled(found, source.sample)
-    return found[: source.limit] if source.limit else found
+        locators = inputs.sampled(locators, source.sample)
+    return locators[: source.limit] if source.limit else locators
 
 
 def unit(

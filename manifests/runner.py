@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -91,6 +91,7 @@ def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False, 
 
     `as_run`: without the units whose files the last run could not open, which the next run will try again.
     """
+    loaded = replace(loaded, cache=place.store.root / "raw")
     names = tuple(step.name for step in pipeline(loaded))
     context = Context(loaded, raw_groups(loaded), Digests(place.store.root), step_names=names)
     locked = view.read_lock(place.run).get("tokenizer")
@@ -226,7 +227,7 @@ def _lose(step: Step, failures: list[Failure], context: Context) -> list[dict]:
     for failure in failures:
         source = failure.unit.source or ""
         context.groups[source] = [g for g in context.groups[source] if g.name != failure.unit.name]
-        files = [i.name.removeprefix("raw/") for i in failure.unit.inputs]
+        files = [i.name.removeprefix("raw/") for i in failure.unit.inputs if i.name.startswith("raw/")]
         context.lost.setdefault(source, []).extend({"file": f, "error": failure.error} for f in files)
         lost += [{"source": source, "file": f, "error": failure.error} for f in files]
     return lost

@@ -67,6 +67,8 @@ class Source(Strict):
     """A list of paths, one a line (may be gzip), such as Common Crawl's warc.paths.gz; instead of `paths`."""
     base: str = ""
     """What the lines of `paths_file` are relative to."""
+    checksums: str | None = None
+    """A list as `sha256sum` or `md5sum` write it (path or URL), which `gristmill fetch` verifies the files against."""
     format: str | None = None
     """Overrides the detection of the format by name and content."""
     read: dict[str, Any] = {}
@@ -236,6 +238,7 @@ class Loaded:
     manifest: Manifest
     path: Path
     lines: SourceLines
+    cache: Path | None = None  # where fetched files are
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -1,0 +1,145 @@
+"""`gristmill fetch`: the remote files of a manifest into the cache, side by side, polite to each server."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from threading import Event, Lock
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from gristmill.curation.remote import is_http
+from gristmill.manifests import inputs
+from gristmill.manifests.download import Fetched, Wanted, checksums, fetch
+from gristmill.manifests.inputs import REMOTE, WILDCARD, MissingInput, RawFile
+from gristmill.manifests.planning import raw_files
+from gristmill.manifests.schema import Loaded
+from gristmill.manifests.source_lines import ManifestError
+
+PER_HOST = 4
+"""Downloads from one host at a time."""
+
+
+def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
+    """The remote files that a manifest's sources name, after `limit` and `sample`, with the checksums given for them.
+
+    Raises ManifestError for all paths that lead nowhere.
+    """
+    found: dict[str, Wanted] = {}
+    problems = []
+    for name, source in loaded.manifest.sources.items():
+        if only and name not in only:
+            continue
+        try:
+            sums = _checksums(loaded, name, source.checksums) if source.checksums else {}
+            for file in raw_files(loaded, name, source, _without_asking):
+                url = inputs.variables(file.locator)
+                if REMOTE.match(url):
+                    found[url] = Wanted(url, _checksum_of(url, sums))
+        except ManifestError as error:
+            problems += error.problems
+    if problems:
+        raise ManifestError(problems)
+    return list(found.values())
+
+
+def _without_asking(patterns: Sequence[str], roots: tuple[Path, ...], cache: Path | None) -> list[RawFile]:
+    """As `inputs.expand`, but a URL that names one file is taken at its word: the download will ask its server."""
+    named = [p for p in patterns if is_http(p) or (REMOTE.match(p) and not WILDCARD.search(p))]
+    files = [RawFile(pattern, inputs.variables(pattern), 0) for pattern in named]
+    return files + inputs.expand([p for p in patterns if p not in named], roots, None)
+
+
+def _checksums(loaded: Loaded, name: str, path: str) -> dict[str, str]:
+    try:
+        (file,) = inputs.expand([path], loaded.roots)
+        return dict(checksums(file.path))
+    except (MissingInput, OSError) as error:
+        raise loaded.error(("sources", name, "checksums"), str(error)) from None
+    except ValueError as error:
+        what = f"not one list of checksums: {error}"
+        raise loaded.error(("sources", name, "checksums"), what) from None
+
+
+def _checksum_of(url: str, sums: dict[str, str]) -> str | None:
+    """The checksum for a URL: lists name files by their path, or the end of it."""
+    path = urlsplit(url).path.strip("/")
+    while path:
+        if path in sums:
+            return sums[path]
+        path = path.partition("/")[2]
+    return None
+
+
+def fetch_all(
+    wanted: Sequence[Wanted], cache: Path, refresh: bool, said: Callable[[str, str, int], None]
+) -> tuple[list[Fetched], dict[str, str]]:
+    """Bring every file into the cache; gives what is there, and the URLs that failed with their reasons.
+
+    `said(url, event, bytes)` is called as things happen: `have`, `progress` (bytes since the last call), `done`,
+    `failed`. Hosts are served side by side, each by PER_HOST connections.
+    """
+    by_host: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        by_host.setdefault(urlsplit(one.url).netloc, []).append(one)
+    done: list[Fetched] = []
+    failed: dict[str, str] = {}
+    stop = Event()
+    pools = [ThreadPoolExecutor(min(PER_HOST, len(files))) for files in by_host.values()]
+    try:
+        futures = {
+            pool.submit(fetch, one, cache, refresh, said, stop): one.url
+            for pool, files in zip(pools, by_host.values(), strict=True)
+            for one in files
+        }
+        for future in as_completed(futures):
+            url = futures[future]
+            try:
+                done.append(future.result())
+            except (OSError, ValueError, ImportError) as error:
+                failed[url] = str(error)
+                said(url, "failed", 0)
+    finally:
+        stop.set()
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+    return sorted(done, key=lambda f: f.url), dict(sorted(failed.items()))
+
+
+class FetchProgress:
+    """What a person sees of a fetch: one bar on a terminal, a line every few seconds anywhere else."""
+
+    def __init__(self, console: Console, files: int, every_s: float = 5.0):
+        self._console, self._files, self._every_s = console, files, every_s
+        self._finished = self._bytes = 0
+        self._start = self._said = time.monotonic()
+        self._lock = Lock()
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._task = self._bar.add_task(f"0/{files} files", total=None)
+        if console.is_terminal:
+            self._bar.start()
+
+    def __call__(self, url: str, event: str, size_bytes: int) -> None:
+        with self._lock:
+            if event == "progress":
+                self._bytes += size_bytes
+                self._bar.update(self._task, advance=size_bytes)
+            else:
+                self._finished += 1
+                self._bar.update(self._task, description=f"{self._finished}/{self._files} files")
+            now = time.monotonic()
+            if not self._console.is_terminal and now - self._said > self._every_s:
+                self._said = now
+                self._console.print(self.line(), markup=False)
+
+    def line(self) -> str:
+        """How far it is: `3/9 files, 1,234 MB, 12.3 MB/s`."""
+        seconds = max(time.monotonic() - self._start, 1e-6)
+        speed = self._bytes / seconds / 1e6
+        return f"{self._finished}/{self._files} files, {self._bytes / 1e6:,.1f} MB, {speed:.1f} MB/s"
+
+    def close(self) -> None:
+        self._bar.stop()
