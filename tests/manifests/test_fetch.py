@@ -14,9 +14,11 @@ from types import SimpleNamespace
 import pytest
 
 from gristmill.curation import remote
-from gristmill.manifests import download
+from gristmill.curation.documents import KINDS
+from gristmill.manifests import download, schema
 from gristmill.manifests.download import Damaged, Wanted, cached, checksums, fetch, place
 from gristmill.manifests.fetch import PER_HOST, fetch_all
+from tests.conftest import PROJECT
 from tests.rough_server import rough_server
 
 CONTENT = random.Random(11).randbytes(3_000_000)
@@ -238,3 +240,10 @@ def test_too_little_room_is_said_before_the_disk_is_full(server, tmp_path, monke
     monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
     with pytest.raises(remote.RemoteError, match="0 bytes are free, 3,000,000 are needed; make room"):
         fetch(Wanted(server.add("/x", CONTENT)), tmp_path)
+
+
+def test_the_public_manifest_names_remote_files_of_all_six_kinds():
+    loaded = schema.load(PROJECT / "manifests" / "public.yaml")
+    sources = loaded.manifest.sources.values()
+    assert {s.kind for s in sources} == set(KINDS) - {"text"}
+    assert all(path.startswith("https://") for s in sources for path in s.paths or [s.paths_file])
