@@ -1,10 +1,12 @@
-"""Which documents repeat another: exactly, or nearly, and then verified.
+"""Which documents repeat another: in their text, in their address, or nearly in their text, and then verified.
 
 Locality-sensitive hashing only nominates pairs: a pair counts if the exact Jaccard similarity of the two shingle sets
 reaches the threshold. Documents are then decided in order of preference, and one is removed only if it is similar to
 one that was *kept*. So nothing is removed through a chain of pairs (the transitive closure of unverified pairs is what
 wiped 97 % of Gutenberg out of a published corpus), every removed document names one that stays and can be shown beside
-it, and the result depends on the ranks alone, not on the order of rows, nor on how often it is done.
+it, and the result depends on the ranks alone, not on the order of rows, nor on how often it is done. One case is less
+strict: where the kept version of a page is then removed as a near duplicate of a page elsewhere, its other versions,
+whose texts nobody compared, stay removed, and name the page elsewhere.
 """
 
 import logging
@@ -72,66 +74,75 @@ def resolve(
     shingles_of: Shingles | None,
     params: DuplicateParams | None,
     exact: bool,
+    url_keys: Sequence[str | None] | pa.Array | None = None,
 ) -> pa.Table:
     """Which of N documents stay, one row each: kept, duplicate_of, rule, similarity, cluster_size.
 
     `signatures` is [N, num_perm] of unsigned integers, `order` int [N] the rank of each document (all different, a
     smaller one is preferred), `groups` int [N] its scope: only equal ones are compared. `shingles_of` maps an array of
     rows to their shingle sets (uint64, any order, repeats allowed); it is called seldom and with many rows.
-    `params` None: no near duplicates; `exact` False: equal texts are left to the near ones.
+    `params` None: no near duplicates; `exact` False: equal texts are left to the near ones. `url_keys` says which page a
+    document is a version of, null for none; of the versions of a page one stays. None: no matter.
 
     `duplicate_of` is the row of the most preferred kept document that it repeats, `similarity` their exact Jaccard
-    similarity, `rule` "exact" if their texts are equal, else "near"; null for kept documents. `cluster_size` is 1 + the
-    number of documents that point to a kept one; null for the others. Raises ValueError for signatures too short.
+    similarity, `rule` "exact" if their texts are equal, "url" if only their keys are, else "near"; null for kept
+    documents, `similarity` also for "url". `cluster_size` is 1 + the number of documents that point to a kept one; null
+    for the others. Raises ValueError for signatures too short.
     """
     order, groups = np.asarray(order, np.int64), np.asarray(groups)
     by_rank = np.argsort(order, kind="stable")
     # From here on a document is its place in `by_rank`: comparing two numbers compares preferences.
-    keeper = np.arange(len(order), dtype=np.int64)
-    similarity = np.full(len(order), np.nan)
+    first_text = first_page = np.arange(len(order), dtype=np.int64)
     if exact:
-        keeper = _equal(_codes(content_hashes)[by_rank], groups[by_rank])
-        similarity[keeper != np.arange(len(order))] = 1.0
+        first_text = _equal(_codes(content_hashes)[by_rank], groups[by_rank])
+    if url_keys is not None:
+        first_page = _equal(_codes(url_keys)[by_rank], groups[by_rank])
+    keeper = first_text.copy() if url_keys is None else _first_kept(first_text, first_page)
     twins = keeper.copy()
+    copies = twins != np.arange(len(order))
+    versions = copies & (first_text[twins] != first_text)
+    similarity = np.where(copies & ~versions, 1.0, np.nan)
     if params is not None and signatures is not None and shingles_of is not None:
         check(params, signatures.shape[1])
-        unique = np.flatnonzero(keeper == np.arange(len(order)))
+        unique = np.flatnonzero(~copies)
         nearest, scores = _near(signatures, groups, by_rank[unique], shingles_of, params)
         removed = nearest != np.arange(len(unique))
         keeper[unique[removed]] = unique[nearest[removed]]
         similarity[unique[removed]] = scores[removed]
         # A copy of a document that was itself removed points to what was kept in its place.
-        moved = keeper[twins] != twins
-        similarity[moved] = similarity[twins[moved]]
+        moved = copies & (keeper[twins] != twins)
+        similarity[moved & ~versions] = similarity[twins[moved & ~versions]]
         keeper[moved] = keeper[twins[moved]]
-    return _table(by_rank, keeper, similarity, keeper == twins)
+    rules = np.where(versions, "url", np.where(keeper == twins, "exact", "near"))
+    return _table(by_rank, keeper, similarity, rules)
 
 
-def _table(by_rank: np.ndarray, keeper: np.ndarray, similarity: np.ndarray, equal: np.ndarray) -> pa.Table:
+def _table(by_rank: np.ndarray, keeper: np.ndarray, similarity: np.ndarray, rules: np.ndarray) -> pa.Table:
     """The rows of `resolve`, from documents by rank back to the order of its input."""
     row = np.empty(len(by_rank), np.int64)
     row[by_rank] = np.arange(len(by_rank))
-    keeper, similarity, equal = by_rank[keeper][row], similarity[row], equal[row]
+    keeper, similarity, rules = by_rank[keeper][row], similarity[row], rules[row]
     kept = keeper == np.arange(len(row))
     sizes = np.bincount(keeper, minlength=len(row)).astype(np.int32)
     return pa.table(
         {
             "kept": pa.array(kept, pa.bool_()),
             "duplicate_of": pa.array(keeper, pa.int64(), mask=kept),
-            "rule": pa.array(np.where(equal, "exact", "near").astype(object), pa.string(), mask=kept),
-            "similarity": pa.array(similarity, pa.float64(), mask=kept),
+            "rule": pa.array(rules.astype(object), pa.string(), mask=kept),
+            "similarity": pa.array(similarity, pa.float64(), mask=kept | np.isnan(similarity)),
             "cluster_size": pa.array(sizes, pa.int32(), mask=~kept),
         }
     )
 
 
-def _codes(content_hashes: Sequence[str] | pa.Array) -> np.ndarray:
-    """A number for each different hash."""
-    if not isinstance(content_hashes, pa.Array | pa.ChunkedArray):
-        content_hashes = pa.array(content_hashes, pa.string())
-    if isinstance(content_hashes, pa.ChunkedArray):
-        content_hashes = content_hashes.combine_chunks()
-    return content_hashes.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+def _codes(strings: Sequence[str | None] | pa.Array) -> np.ndarray:
+    """A number for each different string; a null is different from all others."""
+    if not isinstance(strings, pa.Array | pa.ChunkedArray):
+        strings = pa.array(strings, pa.string())
+    if isinstance(strings, pa.ChunkedArray):
+        strings = strings.combine_chunks()
+    codes = strings.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)
 
 
 def _equal(codes: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -143,6 +154,26 @@ def _equal(codes: np.ndarray, groups: np.ndarray) -> np.ndarray:
     first = np.empty(len(codes), np.int64)
     first[place] = np.repeat(place[starts], np.diff(np.r_[starts, len(place)]))
     return first
+
+
+def _first_kept(first_text: np.ndarray, first_page: np.ndarray) -> np.ndarray:
+    """For each document, by rank, the kept one with its text, or else the kept one with its page, or itself.
+
+    Both arrays give a class's first member for each of its members. A document that goes speaks for nobody: another one
+    with its text, but of another page, may stay.
+    """
+    keeper = np.arange(len(first_text), dtype=np.int64)
+    crowded = (np.bincount(first_text)[first_text] > 1) | (np.bincount(first_page)[first_page] > 1)
+    kept_text: dict[int, int] = {}
+    kept_page: dict[int, int] = {}
+    rows = np.flatnonzero(crowded)
+    for row, text, page in zip(rows.tolist(), first_text[rows].tolist(), first_page[rows].tolist(), strict=True):
+        found = kept_text.get(text, kept_page.get(page))
+        if found is None:
+            kept_text[text] = kept_page[page] = row
+        else:
+            keeper[row] = found
+    return keeper
 
 
 # --- near duplicates --------------------------------------------------------------------------------------------------

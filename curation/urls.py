@@ -21,6 +21,9 @@ import tldextract
 from gristmill.curation import blocklists
 from gristmill.curation.blocklists import UrlLists
 
+VERSION: int = 1
+"""Bumped when an address gets another key or other features."""
+
 INTEGRATED = UrlLists()
 
 SUBWORDS_AT_ONCE = 200

@@ -1,7 +1,7 @@
 """The `dedup` step: one look across all units of all sources, one verdict file back to each unit.
 
 Only documents that the filters kept take part. Whose copy stays is settled by the manifest's `prefer`, then by the
-order of sources in the manifest, then by id: never by the order of files or workers.
+order of sources in the manifest, then by id: never by the order of files or workers, nor by date.
 """
 
 import fnmatch
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from gristmill.curation import duplicates, features, minhash, shards
 from gristmill.curation.duplicates import DuplicateParams
+from gristmill.curation.urls import url_key
 from gristmill.manifests.store import Unit
 
 VERSION = 1000 + duplicates.VERSION
@@ -22,8 +23,8 @@ VERSION = 1000 + duplicates.VERSION
 DUPLICATE_SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("rule", pa.string()),  # dedup.exact or dedup.near; null: no duplicate, or not looked at
-        pa.field("value", pa.float64()),  # Jaccard similarity to the document kept instead
+        pa.field("rule", pa.string()),  # dedup.exact, dedup.url or dedup.near; null: no duplicate, or not looked at
+        pa.field("value", pa.float64()),  # Jaccard similarity to the document kept instead; null for dedup.url
         pa.field("threshold", pa.float64()),
         pa.field("duplicate_of", pa.string()),  # id of the document kept instead
         pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
@@ -41,6 +42,7 @@ class Candidates:
     row: np.ndarray  # int64[N], row in the unit's texts
     ids: list[str]
     hashes: list[str]
+    pages: list[str | None] | None  # url_key of each; None if addresses do not matter
     signatures: np.ndarray | None  # [N, num_perm]; None if no near deduplication
     group: np.ndarray  # int32[N]: only documents of one group are compared
     order: np.ndarray  # int64[N]: rank of preference, smaller is better
@@ -60,6 +62,7 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
         lambda indices: _shingles(candidates, indices, params["ngram_words"]),
         near,
         params["exact"],
+        candidates.pages,
     )
     _write(out, candidates, resolved, near)
     rules = [rule for rule in resolved["rule"].to_pylist() if rule]
@@ -74,7 +77,7 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
 
 def _candidates(unit: Unit, near: bool) -> Candidates:
     units, paths, counts = [], [], []
-    unit_of, row_of, ids, hashes, scopes, signatures = [], [], [], [], [], []
+    unit_of, row_of, ids, hashes, pages, scopes, signatures = [], [], [], [], [], [], []
     prefer = {name: rank for rank, name in enumerate(unit.params["prefer"])}
     inputs = {i.name.split("/", 1)[1]: Path(i.path) for i in unit.inputs}  # <source>/<unit>/<file>
     for source, name in unit.params["units"]:
@@ -89,8 +92,10 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         ids += verdicts["id"].take(pa.array(kept)).to_pylist()
         measured = shards.read_table(inputs[f"{folder}/features.arrow"], ["content_hash"])
         hashes += measured["content_hash"].take(pa.array(kept)).to_pylist()
-        locators = shards.read_table(paths[-1], ["locator"])["locator"].take(pa.array(kept)).to_pylist()
-        scopes += [scope_of(unit.params["scope"], source, locator) for locator in locators]
+        texts = shards.read_table(paths[-1], ["locator", "url"]).take(pa.array(kept))
+        scopes += [scope_of(unit.params["scope"], source, locator) for locator in texts["locator"].to_pylist()]
+        if unit.params["url"]:
+            pages += [url_key(url) if url else None for url in texts["url"].to_pylist()]
         if near:
             table = shards.read_table(inputs[f"{folder}/signatures.arrow"], ["signature"])
             signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
@@ -106,6 +111,7 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         row=np.concatenate(row_of),
         ids=ids,
         hashes=hashes,
+        pages=pages if unit.params["url"] else None,
         signatures=np.concatenate(signatures) if near else None,
         group=np.array([names[scope] for scope in scopes], np.int32),
         order=order,
@@ -156,10 +162,11 @@ def _write(out: Path, candidates: Candidates, resolved: pa.Table, near: Duplicat
         for index in np.flatnonzero(candidates.unit == number):
             row = rows[candidates.row[index]]
             if rules[index]:
+                thresholds = {"exact": 1.0, "near": near.min_similarity if near else None}
                 row |= {
                     "rule": f"dedup.{rules[index]}",
                     "value": similarity[index],
-                    "threshold": near.min_similarity if near and rules[index] == "near" else 1.0,
+                    "threshold": thresholds.get(rules[index]),
                     "duplicate_of": candidates.ids[kept_instead[index]],
                 }
             else:

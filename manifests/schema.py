@@ -151,6 +151,8 @@ class Dedup(Strict):
 
     exact: bool = True
     """Remove documents whose text is equal up to white space."""
+    url: bool = False
+    """Remove documents whose address means the same page: without scheme, `www.`, tracking parameters and the like."""
     near: Near | None = Near()
     """Remove near duplicates; null: none."""
     prefer: list[str] = []

@@ -33,7 +33,7 @@ class Corpus:
     def shingles_of(self, rows):
         return [self.flat[self.offsets[row] : self.offsets[row + 1]] for row in rows]
 
-    def resolve(self, order=None, groups=None, params=NEAR, exact=True, rows=None):
+    def resolve(self, order=None, groups=None, params=NEAR, exact=True, rows=None, url_keys=None):
         rows = np.arange(len(self.texts)) if rows is None else np.asarray(rows)
         return duplicates.resolve(
             [content_hash(self.texts[row]) for row in rows],
@@ -43,6 +43,7 @@ class Corpus:
             lambda some: self.shingles_of(rows[some]),
             params,
             exact,
+            None if url_keys is None else [url_keys[row] for row in rows],
         )
 
 
@@ -126,6 +127,62 @@ def test_only_documents_of_one_group_are_compared():
     corpus = Corpus([" ".join(words), " ".join(words), edited(words, [9])] * 2)
     result = corpus.resolve(groups=[0, 1, 2, 0, 1, 3])
     assert result["duplicate_of"].to_pylist() == [None, None, None, 0, 1, None]
+
+
+def test_of_the_versions_of_a_page_the_most_preferred_stays():
+    corpus = Corpus(["early text", "late text", "other page", "no address", "none either"])
+    result = corpus.resolve(order=[4, 1, 2, 3, 0], url_keys=["a", "a", "b", None, None]).to_pylist()
+    assert [row["kept"] for row in result] == [False, True, True, True, True]
+    assert result[0] == {
+        "kept": False,
+        "duplicate_of": 1,
+        "rule": "url",
+        "similarity": None,
+        "cluster_size": None,
+    }
+    assert result[1]["cluster_size"] == 2
+
+
+def test_equal_texts_are_called_so_though_their_pages_are_equal_too():
+    result = Corpus(["same text", "same text", "other text"]).resolve(params=None, url_keys=["a", "a", "a"])
+    assert result["rule"].to_pylist() == [None, "exact", "url"]
+    assert result["similarity"].to_pylist() == [None, 1.0, None]
+
+
+def test_what_goes_for_its_page_or_text_takes_nothing_with_it():
+    texts, pages = ["one", "two", "two", "one", "three"], ["a", "a", "b", "c", "c"]
+    result = Corpus(texts).resolve(params=None, url_keys=pages)
+    # The second goes for its page: the third, equal in text, stays. The fourth goes for its text, and so the fifth stays.
+    assert result["kept"].to_pylist() == [True, False, True, False, True]
+    assert result["rule"].to_pylist() == [None, "url", None, "exact", None]
+
+
+def test_versions_of_a_page_that_is_repeated_elsewhere_point_there():
+    words = prose(5, 200)
+    texts = [edited(words, [50]), " ".join(words), "another version"]
+    result = Corpus(texts).resolve(url_keys=["elsewhere", "page", "page"])
+    assert result["rule"].to_pylist() == [None, "near", "url"]
+    assert result["duplicate_of"].to_pylist() == [None, 0, 0]
+    assert result["cluster_size"].to_pylist() == [3, None, None]
+
+
+def test_pages_are_compared_within_their_group():
+    corpus = Corpus(["one", "two", "three"])
+    result = corpus.resolve(groups=[0, 1, 0], params=None, url_keys=["a", "a", "a"])
+    assert result["kept"].to_pylist() == [True, True, False]
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from(["a", "b", None])), max_size=8), st.randoms())
+def test_of_texts_and_pages_what_is_kept_is_what_no_preferred_kept_one_has(documents, chance):
+    order = np.array(chance.sample(range(len(documents)), len(documents)), np.int64)
+    texts, pages = [t for t, _ in documents], [p for _, p in documents]
+    result = Corpus(texts).resolve(order=order, params=None, url_keys=pages)
+    kept: list[int] = []
+    for row in np.argsort(order):
+        if not any(texts[k] == texts[row] or (pages[row] and pages[k] == pages[row]) for k in kept):
+            kept.append(int(row))
+    assert np.flatnonzero(result["kept"].to_numpy()).tolist() == sorted(kept)
+    assert {found for found in result["duplicate_of"].to_pylist() if found is not None} <= set(kept)
 
 
 def test_pages_from_one_template_stay():

@@ -473,3 +473,28 @@ def test_a_scope_compares_within_a_folder_only(manifest, tmp_path):
     go(manifest, tmp_path, until="shards")
     rules = read_ledger(tmp_path / "runs/small/ledger", ["rule"])["rule"].to_pylist()
     assert "dedup.exact" not in rules  # the only two copies are in news/ and in letters/
+
+
+def test_of_the_versions_of_a_page_one_stays_and_the_others_say_which(manifest, tmp_path):
+    pages = {
+        "news/d.jsonl": "https://www.farm.org/rye/?utm_source=mail",
+        "letters/d.jsonl": "http://farm.org/rye",
+        "letters/e.jsonl": "http://farm.org/oats",
+    }
+    for number, (path, url) in enumerate(pages.items()):
+        (manifest.parent / path).write_text(json.dumps({"text": corpus.document(200 + number), "url": url}) + "\n")
+    manifest.write_text(manifest.read_text().replace("prefer: [letters]", "prefer: [letters], url: true"))
+    go(manifest, tmp_path, until="shards")
+    ledger = {row["locator"]: row for row in read_ledger(tmp_path / "runs/small/ledger").to_pylist()}
+    rows = [next(row for locator, row in ledger.items() if locator.startswith(path)) for path in pages]
+    assert [row["rule"] for row in rows] == ["dedup.url", None, None]
+    assert (rows[0]["stage"], rows[0]["value"], rows[0]["threshold"]) == ("dedup", None, None)
+    assert rows[0]["duplicate_of"] == rows[1]["id"]
+    assert (rows[1]["cluster_size"], rows[2]["cluster_size"]) == (2, 1)
+    loaded = schema.load(manifest)
+    found = status(loaded, Place.of(loaded, tmp_path / "store", tmp_path / "runs"))
+    assert found["sources"]["news"]["dropped"]["dedup.url"] == 1
+    places = ("--store", tmp_path / "store", "--runs", tmp_path / "runs")
+    said = command("why", manifest, rows[0]["id"], *places)
+    assert "dedup.url" in said.stdout, said
+    assert f"kept instead: {rows[1]['id']}" in said.stdout
