@@ -121,7 +121,8 @@ def _expand_remote(pattern: str, cache: Path | None) -> list[RawFile]:
         try:
             told = described(url)
         except OSError as error:
-            raise MissingInput(str(error)) from None
+            hint = "; nothing lists the files of a web server: name each, or a paths_file" if "*" in url else ""
+            raise MissingInput(f"{error}{hint}") from None
         return [RawFile(pattern, url, told.size_bytes or 0, told.identity)]
     try:
         fs, path = fsspec.core.url_to_fs(url)

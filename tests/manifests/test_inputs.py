@@ -143,6 +143,11 @@ def test_a_web_address_that_is_gone_says_so(tmp_path, server):
         expand([f"{server}/gone.jsonl"], (tmp_path,))
 
 
+def test_a_wildcard_in_a_web_address_is_explained(tmp_path, server):
+    with pytest.raises(MissingInput, match="nothing lists the files of a web server: name each"):
+        expand([f"{server}/*.jsonl"], (tmp_path,))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
