@@ -1,17 +1,19 @@
-"""Conversations: trees of messages in OpenAssistant's formats, each read as its best path.
+"""Conversations: trees of messages in OpenAssistant's formats, read as their best path or as all their paths.
 
-Three shapes of JSON lines are told apart row by row: an exported tree (`{"message_tree_id", "prompt": {...}}`), one
-nested message (`{"message_id", "replies": [...]}`), and flat messages (`{"message_id", "parent_id"}`), from which the
-trees are built. The best path starts at the prompt and goes on with the best ranked reply (rank 0), else the first.
+Three shapes of rows are told apart one by one: an exported tree (`{"message_tree_id", "prompt": {...}}`), one nested
+message (`{"message_id", "replies": [...]}`), and flat messages (`{"message_id", "parent_id"}`), from which the trees
+are built. The best path starts at the prompt and goes on with the best ranked reply (rank 0), else the first.
 Schema: https://github.com/LAION-AI/Open-Assistant/blob/main/oasst-data/oasst_data/schemas.py
 """
 
-import json
+import marshal
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from gristmill.curation.archives import MAX_MEMBER_BYTES, decompressed
+import numpy as np
+import xxhash
+
 from gristmill.curation.documents import (
     Extracted,
     NotDocument,
@@ -20,7 +22,10 @@ from gristmill.curation.documents import (
     Unextracted,
     UnreadableFile,
 )
-from gristmill.curation.forum.stackexchange import tidy
+from gristmill.curation.forum.forest import roots
+from gristmill.curation.forum.posts import MAX_THREAD_BYTES, ForumParams, one_line, tidy
+from gristmill.curation.forum.rows import rows
+from gristmill.curation.forum.sorting import Grouped
 
 ROLES = {
     "prompter": "user",
@@ -35,83 +40,53 @@ ROLES = {
 MAX_SPAM = 0.5
 """A message that at least this share of its reviewers labelled as spam is left out."""
 
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Who said what, in order."""
-
-    turns: tuple[tuple[str, str], ...]
-    """(role, text) of each turn; the roles are the values of ROLES."""
-
-    def text(self) -> str:
-        """As plain text: `User: ...`, a blank line, `Assistant: ...`."""
-        return "\n\n".join(f"{role.capitalize()}: {words}" for role, words in self.turns)
+_ORPHAN = -1
 
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
-    """One document per tree of a file of JSON lines; the record is the id of the tree.
+    """One document per tree, or with `paths: all` one per leaf; the record is the id of the prompt, or of the leaf.
 
-    A line is accounted for as the tree that it holds or, in flat files, as the message: the prompt stands for the
-    document, the others come as NotDocument `reply_in_thread` or `not_on_best_path`. Flat messages are held to the end
-    of the file, since replies may come in any order. Unextracted reasons: `malformed_json`, `malformed_row`,
-    `duplicate_id`, `deleted`, `spam`, `not_ready` (a tree that was not released), `orphan_message`, `empty_text`.
+    Every message of a tree is a record of its own: one stands for each document, the others come as NotDocument
+    `reply_in_thread` or `not_on_best_path`. Unextracted reasons: `malformed_json`, `malformed_row`, `duplicate_id`,
+    `deleted`, `spam`, `not_ready` (a tree that was not released), `orphan_message`, `empty_text`, `thread_too_large`.
+    Flat messages wait in a temporary file, since replies may come in any order; 150 bytes of each stay in memory.
     """
-    flat: dict[str, dict] = {}
-    seen: set[str] = set()
+    paths = (options.params or ForumParams()).paths
+    ids: list[int] = []
+    parents: list[int] = []
+    seen: set[int] = set()
     broken = None
-    try:
-        for number, row in json_rows(decompressed(stream)):
-            message = _root(row) if isinstance(row, dict) else None
-            if row is None:
-                yield Unextracted(f"row{number}", "malformed_json")
-            elif message is None:
-                yield Unextracted(f"row{number}", "malformed_row")
-            elif message["message_id"] in seen:
-                yield Unextracted(f"{tidy(message['message_id'])}@row{number}", "duplicate_id")
-            else:
-                seen.add(message["message_id"])
-                if isinstance(message.get("replies"), list):
-                    path = best_path(message, lambda node: node.get("replies"))
-                    yield _document(message, path, row.get("tree_state"))
+    with tempfile.TemporaryFile() as waiting, Grouped() as trees:
+        try:
+            for number, row in rows(stream):
+                message = row if isinstance(row, Unextracted) else _root(row)
+                if isinstance(message, Unextracted):
+                    yield message
+                elif message is None:
+                    yield Unextracted(f"row{number}", "malformed_row")
+                elif _key(message["message_id"]) in seen:
+                    yield Unextracted(f"{tidy(message['message_id'])}@row{number}", "duplicate_id")
                 else:
-                    flat[message["message_id"]] = message
-    except UnreadableFile as error:
-        broken = error
-    yield from _flat_trees(flat)
+                    seen.add(_key(message["message_id"]))
+                    if isinstance(message.get("replies"), list):
+                        yield from _tree(_flattened(message, row.get("tree_state")), paths)
+                    else:
+                        ids.append(_key(message["message_id"]))
+                        parents.append(_key(message["parent_id"]) if message.get("parent_id") else 0)
+                        marshal.dump(_slim(message, message.get("parent_id") or None, row.get("tree_state")), waiting)
+        except UnreadableFile as error:
+            broken = error
+        waiting.seek(0)
+        for place in roots(np.array(ids, np.int64), np.array(parents, np.int64)).tolist():
+            trees.add(place, marshal.load(waiting))
+        for place, part, messages in trees.groups(MAX_THREAD_BYTES):
+            if place == _ORPHAN or part or all(message["parent"] is not None for message in messages):
+                rule = "orphan_message" if place == _ORPHAN else "thread_too_large"
+                yield from (Unextracted(tidy(message["id"]), rule) for message in messages)
+            else:
+                yield from _tree(messages, paths)
     if broken:
         raise broken
-
-
-def json_rows(stream: BinaryIO) -> Iterator[tuple[int, object]]:
-    """The rows of a file of JSON lines as (number of the line from 1, value); None for one that is no JSON, or above
-    256 MB. Blank lines are passed over."""
-    number = 0
-    while line := stream.readline(MAX_MEMBER_BYTES):
-        number += 1
-        if len(line) == MAX_MEMBER_BYTES and not line.endswith(b"\n"):
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(2**20)
-            yield number, None
-        elif not line.isspace():
-            try:
-                yield number, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8", "replace"))
-            except (ValueError, RecursionError):
-                yield number, None
-
-
-def best_path(root: Mapping, replies_of) -> list[Mapping]:
-    """The messages from the root on, at each step the best ranked reply that may be used, else the first such."""
-    path = [root]
-    while True:
-        replies = replies_of(path[-1])
-        usable = [
-            reply
-            for reply in (replies if isinstance(replies, list) else [])
-            if isinstance(reply, dict) and _fault(reply) is None and _words(reply)
-        ]
-        if not usable:
-            return path
-        path.append(min(usable, key=_rank))  # min keeps the first of equals
 
 
 def _root(row: dict) -> dict | None:
@@ -124,14 +99,27 @@ def _root(row: dict) -> dict | None:
     return message
 
 
-def _rank(message: Mapping) -> float:
-    rank = message.get("rank")
-    return rank if isinstance(rank, int | float) else float("inf")
+def _key(identity: str) -> int:
+    """An id as a positive number of 62 bits: 8 bytes in an array, where the string takes 85."""
+    return (xxhash.xxh3_64_intdigest(identity.encode("utf-8", "replace")) >> 2) + 1
 
 
-def _words(message: Mapping) -> str:
-    text = message.get("text")
-    return tidy(text).strip() if isinstance(text, str) else ""
+def _slim(message: Mapping, parent: str | None, state: object) -> dict:
+    """What a tree needs of a message."""
+    rank, text = message.get("rank"), message.get("text")
+    created = message.get("created_date")
+    return {
+        "id": message["message_id"],
+        "parent": parent,
+        "rank": rank if isinstance(rank, int | float) and abs(rank) < 2**53 else float("inf"),
+        "role": ROLES.get(str(message.get("role")), "user"),
+        "words": tidy(text).strip() if isinstance(text, str) else "",
+        "fault": _fault(message) or (None if state in (None, "ready_for_export") or parent else "not_ready"),
+        "lang": one_line(message.get("lang")),
+        "created": created if isinstance(created, str) else None,
+        "synthetic": message.get("synthetic") is True,
+        "tree_id": tidy(message["message_tree_id"]) if isinstance(message.get("message_tree_id"), str) else None,
+    }
 
 
 def _fault(message: Mapping) -> str | None:
@@ -152,54 +140,86 @@ def _fault(message: Mapping) -> str | None:
     return None
 
 
-def _document(root: Mapping, path: list[Mapping], state: object) -> Record:
-    record = tidy(root["message_id"])
-    fault = _fault(root) or (None if state in (None, "ready_for_export") else "not_ready")
-    if fault:
-        return Unextracted(record, fault)
-    turns = [(ROLES.get(str(message.get("role")), "user"), _words(message)) for message in path]
-    if not turns[0][1]:
-        return Unextracted(record, "empty_text")
-    meta: dict[str, object] = {
-        "tree_id": tidy(str(root.get("message_tree_id") or record)),
-        "messages": len(turns),
-    }
-    if isinstance(root.get("lang"), str):
-        meta["lang"] = tidy(root["lang"])
-    if synthetic := sum(message.get("synthetic") is True for message in path):
+def _flattened(prompt: dict, state: object) -> list[dict]:
+    """The messages of a nested tree, each before its replies. One without an id gets its place in the tree for one."""
+    found = []
+    pending: list[tuple[Mapping, str | None]] = [(prompt, None)]
+    seen = set()
+    while pending:
+        message, parent = pending.pop()
+        identity = message.get("message_id")
+        if not isinstance(identity, str) or identity in seen:
+            identity = f"{prompt['message_id']}/{len(found)}"
+        seen.add(identity)
+        found.append(_slim({**message, "message_id": identity}, parent, state))
+        replies = message.get("replies")
+        replies = [reply for reply in replies if isinstance(reply, dict)] if isinstance(replies, list) else []
+        pending += [(reply, identity) for reply in reversed(replies)]
+    return found
+
+
+def _tree(messages: list[dict], paths: str) -> Iterator[Record]:
+    """The documents of a tree, and what became of its other messages."""
+    by_id = {message["id"]: message for message in messages}
+    replies: dict[str | None, list[dict]] = {}
+    for message in messages:
+        replies.setdefault(message["parent"], []).append(message)
+    (root,) = replies[None]
+    usable = {parent: [one for one in below if not one["fault"] and one["words"]] for parent, below in replies.items()}
+    fault = root["fault"] or (None if root["words"] else "empty_text")
+    fates: dict[str, Record] = {root["id"]: Unextracted(tidy(root["id"]), fault)} if fault else {}
+    if not fault:
+        ends = [(_best_end(root, usable), 0)] if paths == "best" else _leaves(root, usable)
+        written = 0
+        for end, length in ends:
+            written += length
+            if written > MAX_THREAD_BYTES:
+                fates[end["id"]] = Unextracted(tidy(end["id"]), "thread_too_large")
+                continue
+            path = _path_to(end, by_id)
+            for message in path:
+                fates.setdefault(message["id"], NotDocument("reply_in_thread"))
+            stands_for = root if paths == "best" else end
+            fates[stands_for["id"]] = _document(stands_for["id"], root, path)
+    for message in messages:
+        fate = fates.get(message["id"])
+        if fate is None and (message["fault"] or not message["words"]):
+            fate = Unextracted(tidy(message["id"]), message["fault"] or "empty_text")
+        yield fate or NotDocument("not_on_best_path" if paths == "best" else "below_unusable")
+
+
+def _best_end(root: dict, usable: Mapping) -> dict:
+    """The last message of the path that takes, at each step, the best ranked reply that may be used."""
+    end = root
+    while below := usable.get(end["id"]):
+        end = min(below, key=lambda reply: reply["rank"])  # min keeps the first of equals
+    return end
+
+
+def _leaves(root: dict, usable: Mapping) -> Iterator[tuple[dict, int]]:
+    """Messages without a usable reply, with the length of the path to each: a comb of leaves could make a huge text."""
+    pending = [(root, len(root["words"]))]
+    while pending:
+        message, length = pending.pop()
+        below = sorted(usable.get(message["id"], ()), key=lambda reply: reply["rank"], reverse=True)
+        if not below:
+            yield message, length
+        pending += [(reply, length + len(reply["words"])) for reply in below]
+
+
+def _path_to(end: dict, by_id: Mapping[str, dict]) -> list[dict]:
+    path = [end]
+    while path[-1]["parent"] is not None:
+        path.append(by_id[path[-1]["parent"]])
+    return path[::-1]
+
+
+def _document(identity: str, root: dict, path: list[dict]) -> Extracted:
+    """A path as plain text: `User: ...`, a blank line, `Assistant: ...`."""
+    meta: dict[str, object] = {"tree_id": root["tree_id"] or tidy(root["id"]), "messages": len(path)}
+    if root["lang"]:
+        meta["lang"] = root["lang"]
+    if synthetic := sum(message["synthetic"] for message in path):
         meta["synthetic"] = synthetic  # how many of the messages a model wrote
-    created = root.get("created_date")
-    return Extracted(
-        record,
-        Conversation(tuple(turns)).text(),
-        created=created if isinstance(created, str) else None,
-        meta=meta,
-    )
-
-
-def _flat_trees(messages: Mapping[str, dict]) -> Iterator[Record]:
-    """A record for every flat message, in order: the tree's document in the place of its prompt."""
-    children: dict[str, list[dict]] = {}
-    roots = []
-    for message in messages.values():
-        if message.get("parent_id"):
-            children.setdefault(message["parent_id"], []).append(message)
-        else:
-            roots.append(message)
-    verdicts: dict[str, Record] = {}
-    for root in roots:
-        path = best_path(root, lambda node: children.get(node["message_id"]))
-        document = _document(root, path, root.get("tree_state"))
-        below = list(children.get(root["message_id"], []))
-        while below:
-            message = below.pop()
-            below += children.get(message["message_id"], [])
-            fault = _fault(message)
-            verdicts[message["message_id"]] = (
-                Unextracted(tidy(message["message_id"]), fault) if fault else NotDocument("not_on_best_path")
-            )
-        if isinstance(document, Extracted):
-            verdicts.update((message["message_id"], NotDocument("reply_in_thread")) for message in path)
-        verdicts[root["message_id"]] = document
-    for identity in messages:
-        yield verdicts.get(identity) or Unextracted(tidy(identity), "orphan_message")
+    text = "\n\n".join(f"{message['role'].capitalize()}: {message['words']}" for message in path)
+    return Extracted(tidy(identity), text, created=root["created"], meta=meta)

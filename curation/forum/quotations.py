@@ -39,6 +39,10 @@ _CODE = re.compile(
 )
 
 
+_LEAST_KEY = 8
+_NO_SPACES = {ord(space): None for space in " \t\r\v\f\x1c\x1d\x1e\x1f"}
+
+
 def own_words(body: str, is_reply: bool, known: Container[str]) -> str:
     """What the author of a message wrote: no quotations, signature, scrubbed attachments or list's footer.
 
@@ -69,10 +73,19 @@ def own_words(body: str, is_reply: bool, known: Container[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(_without_signature(kept))).strip("\n")
 
 
+def line_keys(body: str) -> list[str]:
+    """The keys of all lines, as `line_key` gives them one by one."""
+    return [
+        key
+        for line in body.translate(_NO_SPACES).split("\n")
+        if len(key := line if line.isascii() else "".join(line.split())) >= _LEAST_KEY
+    ]
+
+
 def line_key(line: str) -> str:
     """A line as it is compared: without white space; empty where it is too short to tell anything."""
     line = "".join(line.split())
-    return line if len(line) >= 8 else ""
+    return line if len(line) >= _LEAST_KEY else ""
 
 
 def _is_quotation(block: list[str], kept: list[str], is_reply: bool, known: Container[str]) -> bool:
