@@ -52,6 +52,8 @@ class XmlSlices:
 
     def __init__(self, stream: BinaryIO, names: tuple[str, ...]):
         self._stream = stream
+        # A read that meets the cut of a truncated file would take the bytes before it along.
+        self._read = getattr(stream, "read1", stream.read)
         either = b"|".join(name.encode() for name in names)
         self._start = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(" + either + rb")(?=[\s>])")
         self._end = {
@@ -137,7 +139,7 @@ class XmlSlices:
                     self._wrapper.update(_NAMESPACE.findall(tag))
 
     def _more(self) -> bool:
-        chunk = self._stream.read(_CHUNK)
+        chunk = self._read(_CHUNK)
         self._buffer += chunk
         return bool(chunk)
 

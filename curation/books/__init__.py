@@ -1,28 +1,40 @@
-"""Books: Project Gutenberg and other plain text, EPUB, and HTML. One file is one document."""
+"""Books: Project Gutenberg and other plain text, EPUB, and HTML, alone or in archives.
+
+A book is one document, or with `split: chapter` one document a chapter.
+"""
 
 import codecs
+import io
 import re
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
-from gristmill.curation.archives import MAX_MEMBER_BYTES, bare_name, decompressed
-from gristmill.curation.books import gutenberg
-from gristmill.curation.books.epub import Epub, read_epub
-from gristmill.curation.books.reflow import reflow
-from gristmill.curation.books.xhtml import page_text, page_title, parse_page
-from gristmill.curation.creative_commons import licence_name
-from gristmill.curation.documents import Extracted, ReadOptions, Record, Unextracted, UnreadableFile
-from gristmill.curation.markup import plain_lines, tidy
+from gristmill.curation.archives import MAX_MEMBER_BYTES, bare_name, decompressed, members
+from gristmill.curation.books import chapters
+from gristmill.curation.books.formats import About, epub_pieces, html_pieces, text_pieces
+from gristmill.curation.books.params import BooksParams
+from gristmill.curation.documents import (
+    Extracted,
+    NotDocument,
+    ReadOptions,
+    Record,
+    Unextracted,
+    UnreadableFile,
+    locator,
+)
 
-VERSION: int = 1
+VERSION: int = 2
+
+PARAMS = BooksParams
 
 FORMATS: tuple[str, ...] = ("text", "epub", "html")
 """`text` covers Project Gutenberg's files, which are told by their header."""
 
 MAX_BOOK_BYTES = MAX_MEMBER_BYTES
-"""A longer book is not read: no document may be larger (`max_document_bytes`)."""
+"""A longer book is no document, since none may be larger (`max_document_bytes`); its chapters may be."""
 
-_DECLARED = re.compile(rb"character set encoding:[ \t]*([^\r\n]{2,40})", re.IGNORECASE)
 _MARKUP = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s+html|html)\b",
     re.IGNORECASE | re.DOTALL,
@@ -36,35 +48,150 @@ _FOREIGN = {
     b"\xff\xd8\xff": "an image",
     b"ITOLITLS": "a Microsoft Reader book",
 }
-_ROLES = ("Author", "Translator", "Editor", "Illustrator", "Contributor")
+_MEMBER_SUFFIXES = (".txt", ".text", ".epub", ".htm", ".html", ".xhtml")
 
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
-    """The book in a file as its one document, or the reason why it has no text.
+    """The book in a file, or the reason why it has no text; of an archive each book in it, named by its member.
 
-    Detects EPUB by its zip signature, HTML by its first tag, and takes other text for plain text. Raises
-    UnreadableFile for anything else.
+    Detects EPUB and archives by their signature, HTML by its first tag, and takes other text for plain text. Raises
+    UnreadableFile for anything else, and where a file is cut short, after what came before the cut.
     """
-    stream = decompressed(stream)
-    kind = options.format or _detected(stream, name)
-    if kind not in FORMATS:
-        raise UnreadableFile(f"format {kind!r} is unknown to `kind: books`; use one of {', '.join(FORMATS)}")
-    if kind == "epub":
-        yield _epub_record(read_epub(stream, MAX_BOOK_BYTES))
+    params = options.params or BooksParams()
+    if options.format is not None and options.format not in FORMATS:
+        raise UnreadableFile(f"format {options.format!r} is unknown to `kind: books`; use one of {', '.join(FORMATS)}")
+    if _is_collection(stream, options.format):
+        yield from _collection(stream, name, options.format, params)
         return
-    data = stream.read(MAX_BOOK_BYTES + 1)
-    if len(data) > MAX_BOOK_BYTES:
-        yield Unextracted("", "document_too_large", float(_length(stream, len(data))))
-    elif kind == "html":
-        yield _html_record(data)
-    else:
-        yield _text_record(data)
-
-
-def _detected(stream: BinaryIO, name: str) -> str:
-    head = stream.read(4096) if not hasattr(stream, "peek") else stream.peek(4096)[:4096]
-    if not hasattr(stream, "peek"):
+    content = decompressed(stream)
+    head = _peeked(content)
+    if head[257:262] == b"ustar":
         stream.seek(0)
+        yield from _collection(stream, name, options.format, params)
+    else:
+        yield from _book(content, name, options.format or _detected(head, name), "", params)
+
+
+def _book(stream: BinaryIO, name: str, format_name: str, record: str, params: BooksParams) -> Iterator[Record]:
+    about = About(record)
+    if params.split == "none" and stream.seekable():
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if size > MAX_BOOK_BYTES and format_name != "epub":
+            yield Unextracted(record, "document_too_large", float(size))
+            return
+    if format_name == "text":
+        texts: Iterator[str | Unextracted] = text_pieces(stream, about)
+    elif format_name == "html":
+        texts = html_pieces(stream, about)
+    else:
+        texts = epub_pieces(stream, about, MAX_BOOK_BYTES)
+    if params.split == "none":
+        yield from _whole(texts, about)
+    else:
+        yield from _split(texts, about, locator(name, record), by_page=format_name == "epub")
+
+
+def _whole(texts: Iterator[str | Unextracted], about: About) -> Iterator[Record]:
+    """The book as one document; if its file is cut short, the text before the cut and then the error."""
+    held: list[str] = []
+    size = 0
+    cut: UnreadableFile | None = None
+    try:
+        for text in texts:
+            if isinstance(text, Unextracted):
+                yield text
+                return
+            size += len(text) + 2 if text else 0
+            if size > MAX_BOOK_BYTES + 2:
+                held.clear()
+            elif text:
+                held.append(text)
+    except UnreadableFile as error:
+        cut = error
+        about.meta["truncated"] = True
+    if size > MAX_BOOK_BYTES + 2:
+        yield Unextracted(about.record, "document_too_large", float(size - 2), about.url, about.title)
+    elif held:
+        yield _document(about, "\n\n".join(held))
+    elif cut is None:
+        yield Unextracted(about.record, "empty_text", None, about.url, about.title)
+    if cut is not None:
+        raise cut
+
+
+def _split(texts: Iterator[str | Unextracted], about: About, book: str, by_page: bool) -> Iterator[Record]:
+    """Each chapter as a document `chapter-NN`; what stands before the first is `chapter-00`."""
+    lost: list[Unextracted] = []
+
+    def words() -> Iterator[str]:
+        for text in texts:
+            if isinstance(text, Unextracted):
+                lost.append(text)
+            elif text:
+                yield text
+
+    found = False
+    for chapter in chapters.pages(words()) if by_page else chapters.chapters(words(), MAX_BOOK_BYTES):
+        found = True
+        place = f"chapter-{chapter.number:02}"
+        place = f"{about.record}/{place}" if about.record else place
+        if chapter.text is None:
+            yield Unextracted(place, "document_too_large", float(chapter.size), about.url, chapter.title)
+            continue
+        meta = {**about.meta, "book": book, "chapter": chapter.number}
+        if chapter.title:
+            meta["chapter_title"] = chapter.title
+        yield _document(replace(about, record=place, meta=meta), chapter.text)
+    yield from lost
+    if not found and not lost:
+        yield Unextracted(about.record, "empty_text", None, about.url, about.title)
+
+
+def _document(about: About, text: str) -> Extracted:
+    return Extracted(about.record, text, about.url, about.title, about.created, about.licence, about.meta)
+
+
+def _is_collection(stream: BinaryIO, format_name: str | None) -> bool:
+    """Whether this is a zip of books rather than an EPUB, which is a zip as well."""
+    signature = stream.read(4)
+    stream.seek(0)
+    if not signature.startswith(b"PK") or format_name == "epub":
+        return False
+    try:
+        names = zipfile.ZipFile(stream).namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):
+        names = []
+    stream.seek(0)
+    is_epub = any(name == "mimetype" or name.startswith("META-INF/") or name.endswith(".opf") for name in names)
+    return not is_epub and any(name.lower().endswith(_MEMBER_SUFFIXES) for name in names)
+
+
+def _collection(stream: BinaryIO, name: str, format_name: str | None, params: BooksParams) -> Iterator[Record]:
+    """Each book in an archive; its pictures and the like are counted."""
+    for member, size, content in members(stream):
+        if not member.lower().endswith(_MEMBER_SUFFIXES):
+            yield NotDocument("other_file")
+        elif content is None:
+            rule = "document_too_large" if size > MAX_MEMBER_BYTES else "damaged_member"
+            yield Unextracted(member, rule, float(size))
+        else:
+            try:
+                kind = format_name or _detected(content[:4096], member)
+                yield from _book(io.BytesIO(content), name, kind, member, params)
+            except UnreadableFile:
+                yield Unextracted(member, "damaged_member", float(size))
+
+
+def _peeked(stream: BinaryIO) -> bytes:
+    if hasattr(stream, "peek"):
+        return stream.peek(4096)[:4096]
+    head = stream.read(4096)
+    stream.seek(0)
+    return head
+
+
+def _detected(head: bytes, name: str) -> str:
     if head.startswith(b"PK"):
         return "epub"
     looks_like = next((words for magic, words in _FOREIGN.items() if head.startswith(magic)), None)
@@ -77,113 +204,3 @@ def _detected(stream: BinaryIO, name: str) -> str:
             f"{bare_name(name)} is {looks_like}; `kind: books` reads plain text, EPUB and HTML: convert it first"
         )
     return "html" if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) else "text"
-
-
-def _length(stream: BinaryIO, read: int) -> int:
-    """Bytes in all, without keeping them."""
-    while chunk := stream.read(2**24):
-        read += len(chunk)
-    return read
-
-
-def decode(data: bytes) -> str:
-    """A book's bytes as text: by BOM, else UTF-8, else the header's "Character set encoding", else Windows-1252."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # One damaged byte in a long UTF-8 text does not make it Latin-1.
-        damaged = data.decode("utf-8", "replace").count("\ufffd")
-        if error.start and damaged * 50 < sum(byte >= 0x80 for byte in data[:200_000]):
-            return data.decode("utf-8-sig", "replace")
-    declared = _DECLARED.search(data, 0, 20_000)
-    names = [declared[1].decode("ascii", "replace").strip().lower().removeprefix("iso ")] if declared else []
-    for encoding in [*names, "cp1252"]:
-        try:
-            if codecs.lookup(encoding).name != "ascii":
-                return data.decode(encoding)
-        except (LookupError, UnicodeDecodeError, ValueError):
-            continue
-    return data.decode("latin-1")
-
-
-def _text_record(data: bytes) -> Record:
-    text = plain_lines(decode(data))
-    if not gutenberg.is_gutenberg(text):
-        body = tidy(reflow(text))
-        return Extracted("", body) if body.strip() else Unextracted("", "empty_text")
-    book = gutenberg.unwrap(text)
-    return _gutenberg_record(book, tidy(reflow(book.body)))
-
-
-def _gutenberg_record(book: gutenberg.Book, text: str) -> Record:
-    fields = book.fields
-    title = fields.get("Title")
-    number = fields.get("Number")
-    url = f"https://www.gutenberg.org/ebooks/{number}" if number else None
-    if not text.strip():
-        return Unextracted("", "empty_text", url=url, title=title)
-    meta: dict[str, object] = {role.lower(): fields[role] for role in _ROLES if role in fields}
-    if "Language" in fields:
-        meta["language"] = fields["Language"]
-    if number:
-        meta["gutenberg_number"] = int(number)
-    copyrighted = re.search(r"copyrighted project gutenberg", book.header, re.IGNORECASE)
-    return Extracted(
-        record="",
-        text=text,
-        url=url,
-        title=title,
-        created=gutenberg.release_date(fields.get("Release date", "")),
-        licence="Copyrighted Project Gutenberg eBook" if copyrighted else "Project Gutenberg License",
-        meta=meta,
-    )
-
-
-def _html_record(data: bytes) -> Record:
-    root = parse_page(data)
-    text = page_text(root) if root is not None else ""
-    title = page_title(root) if root is not None else None
-    if gutenberg.is_gutenberg(text):
-        book = gutenberg.unwrap(text)
-        record = _gutenberg_record(book, tidy(book.body))
-        return record
-    return Extracted("", text, title=title) if text.strip() else Unextracted("", "empty_text", title=title)
-
-
-def _epub_record(book: Epub) -> Record:
-    title = next(iter(book.metadata.get("title", [])), None)
-    if book.size_bytes > MAX_BOOK_BYTES:
-        return Unextracted("", "document_too_large", float(book.size_bytes), title=title)
-    text = book.text
-    url = next((word for word in book.metadata.get("identifier", []) if word.startswith("http")), None)
-    if gutenberg.is_gutenberg(text):
-        text = tidy(gutenberg.unwrap(text).body)
-    if not text.strip():
-        rule = "encrypted" if book.encrypted else "missing_pages" if book.missing else "empty_text"
-        return Unextracted("", rule, float(book.encrypted or book.missing) or None, url, title)
-    rights = next(iter(book.metadata.get("rights", [])), None)
-    meta: dict[str, object] = {}
-    for ours, theirs in (("author", "creator"), ("contributor", "contributor"), ("language", "language")):
-        if book.metadata.get(theirs):
-            meta[ours] = "; ".join(book.metadata[theirs])
-    if book.missing:
-        meta["missing_pages"] = book.missing
-    return Extracted(
-        record="",
-        text=text,
-        url=url,
-        title=title,
-        created=_iso_date(book.metadata.get("date", [])),
-        licence=licence_name(rights) if rights else None,
-        meta=meta,
-    )
-
-
-def _iso_date(words: list[str]) -> str | None:
-    for word in words:
-        match = re.match(r"\d{4}(?:-\d{2}(?:-\d{2})?)?", word)
-        if match:
-            return match[0]
-    return next(filter(None, map(gutenberg.release_date, words)), None)

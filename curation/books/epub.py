@@ -15,10 +15,13 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from gristmill.curation.archives import MAX_MEMBER_BYTES, MAX_MEMBERS
+from gristmill.curation.archives import MAX_MEMBERS
 from gristmill.curation.books.xhtml import page_text, page_title, parse_page
 from gristmill.curation.documents import UnreadableFile
 from gristmill.curation.markup import inline_text, local_name, parse_xml
+
+MAX_PACKAGE_BYTES = 32 * 2**20
+"""A longer package document or container is not read."""
 
 _PAGE_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
 _PAGE_SUFFIXES = (".xhtml", ".html", ".htm", ".xml")
@@ -29,15 +32,16 @@ _NUMBERS = re.compile(r"(\d+)")
 class Epub:
     """A book as its package document describes it, with the text of its pages."""
 
-    text: str
+    pages: list[str]  # their texts in reading order
     metadata: dict[str, list[str]] = field(default_factory=dict)  # Dublin Core element -> its values
     missing: int = 0  # pages that the spine lists and that could not be read
     encrypted: int = 0  # pages behind digital rights management
     size_bytes: int = 0  # size of all pages as the archive states it
+    order: str = "spine"  # what gave the reading order: `spine`, else `manifest`, else `names`
 
 
-def read_epub(stream: BinaryIO, max_bytes: int) -> Epub:
-    """The book in a zip file; its text stays empty if the pages exceed `max_bytes` together.
+def read_epub(stream: BinaryIO, max_bytes: int, max_page_bytes: int) -> Epub:
+    """The book in a zip file; it has no pages if they exceed `max_bytes` together, and none above `max_page_bytes`.
 
     Raises UnreadableFile if it is no zip archive, or one without a single page.
     """
@@ -49,7 +53,7 @@ def read_epub(stream: BinaryIO, max_bytes: int) -> Epub:
         raise UnreadableFile(f"more than {MAX_MEMBERS:,} members in one EPUB; is it one?")
     names = {info.filename: info for info in archive.infolist()}
     package_name, package = _package(archive, names)
-    pages = _pages(package_name, package, names)
+    pages, order = _pages(package_name, package, names)
     if not pages:
         raise UnreadableFile("an EPUB without any page: neither a spine nor XHTML files; fetch it again")
     encrypted = _encrypted(archive, names)
@@ -57,10 +61,10 @@ def read_epub(stream: BinaryIO, max_bytes: int) -> Epub:
     metadata = _metadata(package)
     locked = [page for page in pages if page in encrypted]
     if size > max_bytes:
-        return Epub("", metadata, size_bytes=size)
+        return Epub([], metadata, size_bytes=size)
     texts, missing = [], 0
     for page in pages:
-        data = None if page in encrypted else _content(archive, names, page)
+        data = None if page in encrypted else _content(archive, names, page, max_page_bytes)
         if data is None:
             missing += 1
             continue
@@ -68,13 +72,14 @@ def read_epub(stream: BinaryIO, max_bytes: int) -> Epub:
         if root is not None:
             texts.append(page_text(root))
             metadata.setdefault("title", [title for title in [page_title(root)] if title])
-    text = "\n\n".join(text for text in texts if text)
-    return Epub(text, metadata, missing - len(locked), len(locked), size)
+    return Epub(texts, metadata, missing - len(locked), len(locked), size, order)
 
 
-def _content(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str) -> bytes | None:
+def _content(
+    archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], name: str, max_bytes: int = MAX_PACKAGE_BYTES
+) -> bytes | None:
     info = names.get(name)
-    if info is None or info.file_size > MAX_MEMBER_BYTES:
+    if info is None or info.file_size > max_bytes:
         return None
     try:
         with archive.open(info) as member:
@@ -112,8 +117,10 @@ def _package(archive: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo]) -> tup
     return "", None
 
 
-def _pages(package_name: str, package: etree._Element | None, names: dict[str, zipfile.ZipInfo]) -> list[str]:
-    """Names of the members that hold the text, in reading order, without navigation and table of contents."""
+def _pages(
+    package_name: str, package: etree._Element | None, names: dict[str, zipfile.ZipInfo]
+) -> tuple[list[str], str]:
+    """Names of the members that hold the text, without navigation, in reading order; and what gave that order."""
     folder = posixpath.dirname(package_name)
     items, skipped = {}, set()
     for item in _elements(package, "item"):
@@ -127,15 +134,16 @@ def _pages(package_name: str, package: etree._Element | None, names: dict[str, z
         if reference.get("type") in ("toc", "cover"):
             skipped.add(_resolved(folder, reference.get("href") or ""))
     spine = [items[idref] for ref in _elements(package, "itemref") if (idref := ref.get("idref") or "") in items]
-    order = spine or list(items.values())
+    order, given = (spine, "spine") if spine else (list(items.values()), "manifest")
     if not any(page in names for page in order):
+        given = "names"
         order = sorted(
             (name for name in names if name.lower().endswith(_PAGE_SUFFIXES[:3])),
             key=lambda name: [part.zfill(12) if part.isdigit() else part for part in _NUMBERS.split(name)],
         )
     pages = list(dict.fromkeys(order))
     # Sloppy guides point at the first chapter as "cover" or "toc"; never skip everything.
-    return [page for page in pages if page not in skipped] or pages
+    return [page for page in pages if page not in skipped] or pages, given
 
 
 def _resolved(folder: str, href: str) -> str:

@@ -64,16 +64,19 @@ def _blocks(text: str) -> list[list[str]]:
 
 def _measure(lines: list[str]) -> _Block:
     bare = [line.lstrip() for line in lines]
-    wide = any(_CJK.match(line) for line in bare)
+    wide = any(not line.isascii() and _CJK.match(line) for line in bare)
     lengths = [_columns(line) for line in lines] if wide else [len(line) for line in lines]
     indents = [len(line) - len(rest) for line, rest in zip(lines, bare, strict=True)]
     fits, cases = [], []
     for i in range(1, len(lines)):
         rest = bare[i]
-        word = 2 if wide and _CJK.match(rest) else len(rest.split(None, 1)[0])
+        word = 2 if wide and _CJK.match(rest) else (rest.find(" ") if " " in rest else len(rest))
         fits.append(lengths[i - 1] + (0 if wide else 1) + word)
-        letter = _FIRST_LETTER.search(rest, 0, 8)
-        cases.append(letter[0].isupper() - letter[0].islower() if letter else 0)
+        letter = rest[0]
+        if not letter.isalpha():
+            found = _FIRST_LETTER.search(rest, 1, 8)
+            letter = found[0] if found else ""
+        cases.append(letter.isupper() - letter.islower())
     return _Block(lines, indents, lengths, fits, cases)
 
 
@@ -113,6 +116,8 @@ def _paragraphs(block: _Block, width: int, vocabulary: frozenset[str]) -> str:
         line = block.lines[0].strip()
         return " ".join(line.split()) if _RULE.fullmatch(line) else line
     margin = _margin(block, width) if width else 0
+    if not margin and width and any(map(_CJK.search, block.lines)):
+        return _full_lines_joined(block, width)
     if not margin:
         common = min(block.indents)
         if common >= 8 and _centred(block):
@@ -129,7 +134,21 @@ def _paragraphs(block: _Block, width: int, vocabulary: frozenset[str]) -> str:
             out.append("\n" + rest)
         else:
             out.append(_joint(out, rest, vocabulary) + rest)
-    return _SPACES.sub(" ", "".join(out))
+    paragraph = "".join(out)
+    return _SPACES.sub(" ", paragraph) if "  " in paragraph or not paragraph.isascii() else paragraph
+
+
+def _full_lines_joined(block: _Block, width: int) -> str:
+    """A block of East Asian lines: the full ones go on below unless that line is indented, the others end there.
+
+    Such texts set sayings and dialogue without blank lines between, each begun by an ideographic space.
+    """
+    out = [block.lines[0].strip()]
+    for i, end in enumerate(block.ends[:-1]):
+        rest = block.lines[i + 1].strip()
+        goes_on = end >= width - TOLERANCE and block.indents[i + 1] == 0 and _CJK.match(rest)
+        out.append(rest if goes_on else "\n" + rest)
+    return "".join(out)
 
 
 def _margin(block: _Block, width: int) -> int:

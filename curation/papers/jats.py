@@ -1,8 +1,9 @@
 """JATS (NISO Z39.96, also the older NLM DTDs): one article's XML as documents, with the metadata of its front matter.
 
 Kept: title, abstracts, sections with headings, paragraphs, lists, captions, table rows, formulas, acknowledgements,
-appendices. Dropped: references, affiliations, permissions, notes about authors and funding, links to files. Articles
-inside the article (translations, letters and replies) and abstracts in other languages are documents of their own.
+appendices. Dropped: references (unless wanted), affiliations, permissions, notes about authors and funding, links to
+files. Articles inside the article (translations, letters and replies) and abstracts in other languages are documents
+of their own.
 """
 
 import re
@@ -22,6 +23,8 @@ from gristmill.curation.markup import (
 )
 from gristmill.curation.mathml import formula, tex_source
 from gristmill.curation.papers.jats_front import child_named, identifier, shared_metadata
+from gristmill.curation.papers.notices import notices
+from gristmill.curation.papers.references import CITATIONS, citation_text
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -42,16 +45,20 @@ _SILENT_XREFS = names("fn table-fn aff corresp author-notes contrib other")
 _SIDE_ABSTRACTS = names("toc teaser graphical short web-summary precis")
 
 
-def documents(article: etree._Element, record: str) -> Iterator[Extracted | Unextracted]:
-    """The article, then each article inside it, as documents; `record` names the first, `record/id` the others."""
+def documents(article: etree._Element, record: str, references: bool = False) -> Iterator[Extracted | Unextracted]:
+    """The article, then each article inside it, as documents; `record` names the first, `record/id` the others.
+
+    `references` puts the lists of references at the end of the texts.
+    """
     front = child_named(article, "front")
     shared = shared_metadata(front)
-    yield _document(article, front, shared, record)
+    yield _document(article, front, shared, record, references)
+    shared = {**shared, "part_of": shared.get("doi") or record or True}
     inner = [child for child in article if local_name(child) in ("sub-article", "response")]
     languages = {(part.get(_LANGUAGE) or "").lower() for part in inner}
     for number, part in enumerate(inner, 1):
         name = f"{record}/{part.get('id') or number}" if record else part.get("id") or str(number)
-        yield _document(part, child_named(part, "front-stub", "front"), shared, name)
+        yield _document(part, child_named(part, "front-stub", "front"), shared, name, references)
     for abstract in front.iter("{*}trans-abstract") if front is not None else ():
         language = (abstract.get(_LANGUAGE) or "").lower()
         if language and language not in languages:
@@ -60,7 +67,7 @@ def documents(article: etree._Element, record: str) -> Iterator[Extracted | Unex
 
 
 def _document(
-    article: etree._Element, front: etree._Element | None, shared: dict[str, object], record: str
+    article: etree._Element, front: etree._Element | None, shared: dict[str, object], record: str, references: bool
 ) -> Extracted | Unextracted:
     meta = dict(shared)
     about = child_named(front, "article-meta") if child_named(front, "article-meta") is not None else front
@@ -70,6 +77,7 @@ def _document(
     for key, attribute in (("article_type", "article-type"), ("language", _LANGUAGE)):
         if article.get(attribute):
             meta[key] = (article.get(attribute) or "").lower()
+    meta.update(notices(about, str(meta.get("article_type", "")), title or ""))
     own_doi = identifier(about, "doi")
     if own_doi:
         meta["doi"] = own_doi
@@ -83,12 +91,31 @@ def _document(
     for part in article:
         if local_name(part) in ("body", "back", "floats-group", "floats-wrap"):
             _walk(part, out)
+    if references:
+        _references(article, out)
     text = out.text()
     url = _url(meta)
     if not text:
         return Unextracted(record, "empty_text", url=url, title=title)
     created, licence = meta.pop("created", None), meta.pop("licence", None)
     return Extracted(record, text, url, title, _word(created), _word(licence), meta)
+
+
+def _references(article: etree._Element, out: Paragraphs) -> None:
+    """The article's own references, one a line; those of the articles inside it are theirs."""
+    lists = [part for child in article if local_name(child) == "back" for part in child.iter("{*}ref-list")]
+    found = [reference for part in lists for reference in part if local_name(reference) == "ref"]
+    if not found:
+        return
+    out.loosen()
+    out.add(inline_text(child_named(lists[0], "title")) or "References")
+    out.end()
+    for reference in found:
+        words = [citation_text(part) for part in reference if local_name(part) in CITATIONS]
+        out.item("- ")
+        out.add(" ".join(word for word in words if word))
+        out.end()
+    out.loosen()
 
 
 def _translated_abstract(
@@ -125,7 +152,7 @@ def _title_of(element: etree._Element | None) -> str:
         return ""
     out = Paragraphs()
     _inside(element, out)
-    return " ".join(out.text().split())
+    return out.line()
 
 
 def _abstract(abstract: etree._Element, out: Paragraphs) -> None:
@@ -232,7 +259,7 @@ def _row(row: etree._Element, out: Paragraphs) -> None:
     for cell in row:
         inner = Paragraphs()
         _inside(cell, inner)
-        cells.append(" ".join(inner.text().split()))
+        cells.append(inner.line())
     line = " | ".join(cell for cell in cells if cell)
     if line:
         out.block(line, tight=True)
@@ -271,7 +298,7 @@ def _shifted(element: etree._Element, name: str, out: Paragraphs) -> None:
         return
     inner = Paragraphs()
     _inside(element, inner)
-    text = " ".join(inner.text().split())
+    text = inner.line()
     out.add(superscript(text) if name == "sup" else subscript(text))
 
 

@@ -15,7 +15,9 @@ from pylatexenc.latex2text import get_default_latex_context_db
 
 from gristmill.curation.markup import tidy
 from gristmill.curation.papers import latexcommands as tables
-from gristmill.curation.papers.latexsource import Source, closing_braces
+from gristmill.curation.papers.latexclean import clean, joined
+from gristmill.curation.papers.latexmacros import closing_braces
+from gristmill.curation.papers.latexsource import Source, restored
 
 _TOKEN = re.compile(
     r"\\(?P<name>[A-Za-z@]+)\*?|\\(?P<sign>[^A-Za-z@])|(?P<dollars>\$\$?)|(?P<blank>\n[ \t]*\n\s*)"
@@ -44,45 +46,41 @@ _NESTED_FLOAT = 40
 
 _NATBIB_LABEL = re.compile(r"\s*\{?([^()]{1,300}?)\s*\(((?:\d{4}|[^()]{1,12})[^()]{0,30})\)")
 _ACCENTED = re.compile(r"\s*(?:\{\s*(?:\\([ij])(?![A-Za-z])|([^\W\d_]?))\s*\}|\\([ij])(?![A-Za-z])|([^\W\d_]))")
-_EMPTY_BRACKETS = re.compile(r"(?:\s++|^)[(\[]\s*+(?:(?:e\.g\.|i\.e\.|see|cf\.?|and|also|[,;–-])\s*+)*+[)\]]")
-_DANGLING = re.compile(r"(?<=[(\[])\s*[,;]\s*|\s*[,;]\s*(?=[)\]])")
-_BEFORE_SIGN = re.compile(r"[ \t\u00a0]+(?=[,;.:!?)\]]{1,4}(?:\s|$))")
-_REPEATED = re.compile(r"([,;])(?:\s*[,;])+")
-_SPACES = re.compile(r"[ \t\u00a0]+")
-_DISPLAY_BREAK = re.compile(r" ?\v[ \v]*")
-_LONE_BREAK = re.compile(r"\n[ \t]*")
 _LINE_END_SPACE = re.compile(r"(?<![ \t])[ \t]++(?=\n)")
+_THEOREM_NUMBER = re.compile(r"\\theoremnumber\{(\d+)\}")
+_BARE_LENGTH = re.compile(r"\s*\\[A-Za-z@]+\s*(?=\{)")
+_BIBITEM = re.compile(r"\\bibitem\s*(?:\[(?:[^\[\]]|\[[^\[\]]*\]){0,600}\])?\s*%?\s*\{[^{}]{0,200}\}")
+
 MAX_DEPTH = 30
 """Arguments nested deeper than this lose their footnotes and captions."""
 
 
-def latex_text(source: Source) -> tuple[str, str | None]:
-    """The paper's text and its title. Never raises on malformed LaTeX."""
-    return _Converter(source.text, {**tables.THEOREMS, **source.theorems}, source.citations).paper()
+def latex_text(source: Source, references: bool = False) -> tuple[str, str | None]:
+    """The paper's text, with its references at the end if wanted, and its title. Never raises on malformed LaTeX."""
+    text, title = _Converter(source.text, {**tables.THEOREMS, **source.theorems}, source.citations).paper()
+    if references and source.bibliography:
+        text = f"{text}\n\n{_references(source.bibliography)}"
+    return tidy(restored(text, source.verbatim)), " ".join(restored(title, source.verbatim).split()) or None
+
+
+def _references(bibliography: str) -> str:
+    """The items of a bibliography, one a line."""
+    items = []
+    for item in _BIBITEM.split(bibliography.partition("\\end{thebibliography}")[0])[1:]:
+        converter = _Converter(item, {}, {})
+        words = " ".join(converter.convert().split())
+        items.extend([f"- {words}"] if words else [])
+    return joined(["References", *items]) if items else ""
 
 
 @cache
 def _symbol(name: str) -> str | None:
-    """What a command without arguments prints, by pylatexenc's tables."""
+    """What a command without arguments prints, by our table and pylatexenc's."""
+    if name in tables.PRINTED:
+        return tables.PRINTED[name]
     spec = get_default_latex_context_db().get_macro_spec(name)
     text = getattr(spec, "simplify_repl", None)
     return text if isinstance(text, str) and "%" not in text else None
-
-
-def _clean(text: str) -> str:
-    """A paragraph without what dropped citations leave behind."""
-    text = _SPACES.sub(" ", _LONE_BREAK.sub(" ", text))
-    if "$" not in text:
-        return _without_traces(text).strip()
-    # Brackets inside formulas are not ours to judge.
-    parts = re.split(r"(\$\$.*?\$\$|\$[^$]*\$)", text, flags=re.DOTALL)
-    parts[::2] = [_without_traces(part) for part in parts[::2]]
-    return _DISPLAY_BREAK.sub("\n", _BEFORE_SIGN.sub("", "".join(parts)).strip(" \v"))
-
-
-def _without_traces(text: str) -> str:
-    text = _DANGLING.sub("", _EMPTY_BRACKETS.sub("", text))
-    return _SPACES.sub(" ", _BEFORE_SIGN.sub("", _REPEATED.sub(r"\1", text)))
 
 
 class _Converter:
@@ -101,7 +99,11 @@ class _Converter:
             self._closers[match[1]].append(match.start())
         self._notes: list[str] = []
 
-    def paper(self) -> tuple[str, str | None]:
+    def convert(self) -> str:
+        """The text of the whole source."""
+        return self._convert(0, len(self._text), 0)
+
+    def paper(self) -> tuple[str, str]:
         text = self._text
         begin = text.find("\\begin{document}")
         start = begin + len("\\begin{document}") if begin >= 0 else 0
@@ -116,7 +118,7 @@ class _Converter:
             elif re.compile(r"\\abstract\s*\{").search(text, 0, begin):
                 abstract = self._command_argument("abstract", 0, begin)
         parts = [title, f"Abstract\n\n{abstract}" if abstract else "", self._convert(start, end, 0)]
-        return tidy("\n\n".join(part for part in parts if part)), " ".join(title.split()) or None
+        return "\n\n".join(part for part in parts if part), title
 
     def _command_argument(self, name: str, start: int, end: int) -> str:
         """The converted argument of the first \\name{...} in a range."""
@@ -160,11 +162,11 @@ class _Converter:
             token = _TOKEN.search(text, position, end)
         out.append(text[position:end])
         self._close(out, done)
-        return "\n\n".join(done)
+        return joined(done)
 
     def _close(self, out: list[str], done: list[str]) -> None:
         """Ends the paragraph, and puts its footnotes after it."""
-        paragraph = _clean("".join(out))
+        paragraph = clean("".join(out))
         out.clear()
         if paragraph:
             done.append(paragraph)
@@ -241,6 +243,9 @@ class _Converter:
         if name in tables.NAMED_CITATIONS:
             return self._cited(name, position, end, out)
         if name in tables.DROPPED:
+            bare = _BARE_LENGTH.match(self._text, position, end) if name in ("setlength", "addtolength") else None
+            if bare:
+                return self._skip(bare.end(), end, 1)
             return self._skip(position, end, tables.DROPPED[name])
         if name in tables.LENGTH_COMMANDS:
             match = _LENGTH.match(self._text, position, end)
@@ -270,7 +275,7 @@ class _Converter:
         for key in self._text[slice(*group)].split(",") if group else ():
             match = _NATBIB_LABEL.match(self._citations.get(key.strip(), ""))
             if match:
-                names, year = (_Converter(part, {}, {})._convert(0, len(part), 0) for part in match.groups())
+                names, year = (_Converter(part, {}, {}).convert() for part in match.groups())
                 out.append("" if not out or out[-1].endswith((" ", "\n", "(")) else " ")
                 out.append(names if name == "citeauthor" else f"{names} ({year})")
         return self._skip(position, end, 1)
@@ -349,7 +354,7 @@ class _Converter:
         if name in tables.VERBATIM:
             self._close(out, done)
             raw = self._text[inner:close].strip("\n")
-            done.extend([re.sub(r"\n[ \t]*\n+", "\n", raw)] if raw.strip() else [])
+            done.extend([raw] if raw.strip() else [])
             return self._after_end(close, end)
         self._close(out, done)
         if name.lower() == "abstract":
@@ -359,6 +364,9 @@ class _Converter:
 
     def _begin_theorem(self, name: str, position: int, end: int, out: list[str]) -> int:
         label = " ".join(re.sub(r"\\[A-Za-z@]+|[{}$]", " ", self._theorems[name]).split())
+        number = _THEOREM_NUMBER.match(self._text, position, end)
+        if number:
+            label, position = f"{label} {number[1]}", number.end()
         optional = _TIGHT_OPTIONAL.match(self._text, position, end)
         if label:
             out.append(label)

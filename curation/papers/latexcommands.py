@@ -71,8 +71,19 @@ DROPPED = {
 NAMED_CITATIONS = names("citet Citet citeauthor textcite Textcite newcite citealt shortcite citeasnoun")
 """Citations that are part of the sentence."""
 
-LENGTH_COMMANDS = names("vskip hskip kern parskip parindent baselineskip textwidth textheight oddsidemargin topmargin")
+LENGTH_COMMANDS = names(
+    "itemsep parsep topsep partopsep leftmargin rightmargin labelsep tabcolsep columnsep lineskip vskip hskip kern parskip parindent baselineskip textwidth textheight oddsidemargin topmargin"
+)
 """Commands followed by a length without braces."""
+
+PRINTED = {
+    "TeX": "TeX", "LaTeX": "LaTeX", "LaTeXe": "LaTeX2e", "BibTeX": "BibTeX", "XeTeX": "XeTeX", "XeLaTeX": "XeLaTeX",
+    "LuaTeX": "LuaTeX", "AmS": "AMS", "slash": "/", "textbar": "|", "textless": "<", "textgreater": ">",
+    "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textquotesingle": "'", "textmu": "µ",
+    "textdegree": "°", "degree": "°", "textregistered": "®", "texttrademark": "™", "textcopyright": "©",
+    "textdollar": "$", "textunderscore": "_", "textbraceleft": "{", "textbraceright": "}", "S": "§", "P": "¶",
+}  # fmt: skip
+"""Commands that print a sign or a name, where pylatexenc has none or another."""
 
 LATER_ARGUMENT = {
     "href": 1, "textcolor": 1, "color": 1, "colorbox": 1, "cellcolor": 1, "rowcolor": 1, "scalebox": 1, "resizebox": 2,

@@ -6,48 +6,36 @@ Everything runs in time linear in the output, and the output is bounded: input a
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from gristmill.curation.papers.latexcommands import THEOREMS
+from gristmill.curation.papers.latexlabels import numbered
+from gristmill.curation.papers.latexmacros import definitions, expanded
 
 MAX_SOURCE_CHARS = 32 * 2**20
 """A source that grows beyond this by its inputs takes no more of them."""
 
-MAX_MACRO_CHARS = 8 * 2**20
-"""Macros that have written this much are not expanded further; a thesis writes a tenth of it."""
+MAX_NAMED = 20
+"""Missing inputs beyond this many are not named."""
 
 MAX_DEPTH = 24
-"""Inputs and macros nested deeper than this stay as they are."""
+"""Inputs nested deeper than this leave nothing."""
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*|\Z)")
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _INPUT = re.compile(
     r"\\(?:(?:input|include|subfile|subfileinclude|loadgeometry)\b\s*(?:\{([^{}]{1,300})\}|([^\s{}\\]{1,300}))|(?:sub)?import\*?\{([^{}]{0,300})\}\{([^{}]{1,300})\})"
 )
 _DOCUMENT_CLASS = re.compile(r"\\document(?:class|style)\b")
+_REFERENCES = re.compile(r"\\begin\s*\{thebibliography\}.*?(?:\\end\s*\{thebibliography\}|\Z)", re.DOTALL)
 _IGNORED_BRANCH = re.compile(r"\\iffalse\b.*?(?:\\fi\b|\Z)", re.DOTALL)
-_COMMAND = re.compile(r"\\([A-Za-z@]+)\*?")
-_DEFINITION = re.compile(
-    r"\\(?:(?P<new>(?:re|provide)?newcommand|providecommand|DeclareRobustCommand|DeclareMathOperator)\*?\s*"
-    r"(?:\{\s*\\(?P<name1>[A-Za-z@]+)\s*\}|\\(?P<name2>[A-Za-z@]+))\s*"
-    r"(?:\[(?P<count>\d)\])?\s*(?:\[(?P<default>[^\[\]]{0,200})\])?\s*"
-    r"|(?:long\s*\\|global\s*\\)*[egx]?def\s*\\(?P<name3>[A-Za-z@]+)\s*(?P<pattern>(?:#\d)*)\s*)(?=\{)"
-)
-_OTHER_DEFINITION = re.compile(
-    r"\\(?:(?:re)?newenvironment\*?\s*\{[^{}]{0,80}\}(?:\[[^\[\]]{0,40}\])*|newtheorem\*?\s*\{(?P<theorem>[^{}]{0,80})\}(?:\[[^\[\]]{0,40}\])?"
-    r"|let\s*\\[A-Za-z@]+\s*=?\s*\\[A-Za-z@]+|(?:new(?:length|counter|if|toks|dimen|count|box|savebox))\s*(?:\{[^{}]{0,80}\}|\\[A-Za-z@]+))"
-)
 _BIBITEM = re.compile(r"\\bibitem\s*\[([^\[\]]{1,400})\]\s*%?\s*\{([^{}]{1,100})\}")
-_PARAMETER = re.compile(r"#(\d)")
-_SPACE = re.compile(r"\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A command that the author defined."""
-
-    parameters: int
-    default: str | None  # of the first parameter, if it is optional
-    body: str
+_VERBATIM = re.compile(
+    r"\\begin\s*\{(?P<name>verbatim|Verbatim|BVerbatim|lstlisting|minted|alltt)(?P<star>\*?)\}"
+    r"(?P<options>[ \t]*\[[^\[\]]{0,400}\])?(?(options)[ \t]*)(?P<language>\{[A-Za-z0-9+#-]{1,30}\})?"
+    r"|(?<!\\)(?:\\\\)*\\(?:verb\*?|lstinline(?:\[[^\[\]]{0,200}\])?)(?P<sign>[^A-Za-z\s*{\\])"
+)
+_HOLDER = re.compile("\ue000(\\d+)\ue001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +47,10 @@ class Source:
     used: frozenset[str]  # names of all files that went into it
     theorems: Mapping[str, str] = field(default_factory=dict)  # environment -> its printed name
     citations: Mapping[str, str] = field(default_factory=dict)  # key -> "Knuth(1984)", as natbib writes it
+    verbatim: tuple[str, ...] = ()  # what stands for \ue000 number \ue001 in the text
+    bibliography: str = ""  # the \\bibitems, in LaTeX
+    cyclic: tuple[str, ...] = ()  # inputs that contain themselves, cut
+    missing: tuple[str, ...] = ()  # inputs that no file has, as the paper names them
 
 
 def assemble(files: Mapping[str, str]) -> Source | None:
@@ -71,16 +63,27 @@ def assemble(files: Mapping[str, str]) -> Source | None:
     main = _main_file(files)
     if main is None:
         return None
-    used = {main}
-    stripped = {name: without_comments(text) for name, text in files.items()}
-    text = "".join(_with_inputs(main, stripped, posixpath.dirname(main), (main,), used, [MAX_SOURCE_CHARS]))
+    verbatim: list[str] = []
+    stripped = {name: without_comments(_protected(text, verbatim)) for name, text in files.items()}
+    inputs = _Inputs(stripped, {main}, MAX_SOURCE_CHARS)
+    text = "".join(_with_inputs(main, inputs, posixpath.dirname(main), (main,)))
     text = _IGNORED_BRANCH.sub("", text)
-    text, macros, theorems = _definitions(text)
+    text, found = definitions(text)
     citations = {
         match[2].strip(): match[1] for part in (text, *bibliographies.values()) for match in _BIBITEM.finditer(part)
     }
-    text = "".join(_expanded(text, macros, 0, [MAX_MACRO_CHARS]))
-    return Source(text, main, frozenset(used), theorems, citations)
+    text = numbered(expanded(text, found), {**THEOREMS, **found.theorems}, found.unnumbered)
+    return Source(
+        text,
+        main,
+        frozenset(inputs.used),
+        found.theorems,
+        citations,
+        tuple(verbatim),
+        _bibliography(text, bibliographies, main),
+        tuple(sorted(inputs.cyclic)),
+        tuple(sorted(inputs.missing)),
+    )
 
 
 def without_comments(text: str) -> str:
@@ -88,17 +91,55 @@ def without_comments(text: str) -> str:
     return _COMMENT.sub(r"\1", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def closing_braces(text: str) -> dict[int, int]:
-    """Position of each opening brace -> position of its closing brace; braces without a partner are absent."""
-    closing: dict[int, int] = {}
-    open_braces: list[int] = []
-    for match in _BRACE.finditer(text):
-        token = match[0]
-        if token == "{":
-            open_braces.append(match.start())
-        elif token == "}" and open_braces:
-            closing[open_braces.pop()] = match.start()
-    return closing
+def restored(text: str, verbatim: Sequence[str]) -> str:
+    """The text with its verbatim parts in place."""
+
+    def part(match: re.Match[str]) -> str:
+        number = int(match[1][:9])
+        return verbatim[number] if number < len(verbatim) else ""
+
+    return _HOLDER.sub(part, text) if verbatim else text
+
+
+def _protected(text: str, verbatim: list[str]) -> str:
+    """The text with a holder for what TeX prints as it stands, where comments, inputs and macros mean nothing."""
+    text = text.replace("\ue000", "").replace("\ue001", "")
+    parts: list[str] = []
+    position = 0
+    open_ended: set[str] = set()  # environments without an end from here on
+    for match in _VERBATIM.finditer(text):
+        if match.start() < position:
+            continue
+        if match["sign"]:
+            line_end = text.find("\n", match.end())
+            end = text.find(match["sign"], match.end(), line_end if line_end >= 0 else len(text))
+            if end < 0:
+                continue
+            parts.append(text[position : match.start()])
+            position, closing = end + 1, ""
+        else:
+            closing = f"\\end{{{match['name']}{match['star']}}}"
+            end = text.find(closing, match.end()) if closing not in open_ended else -1
+            if end < 0:
+                open_ended.add(closing)
+                continue
+            parts.append(text[position : match.start()] + f"\\begin{{{match['name']}}}")
+            position = end + len(closing)
+            closing = f"\\end{{{match['name']}}}"
+        # A comment before it on the line hides it, so the holder must not hold what a comment would end at.
+        parts.append(f"\ue000{len(verbatim)}\ue001{closing}")
+        verbatim.append(text[match.end() : end].strip("\n") if closing else text[match.end() : end])
+    return "".join(parts) + text[position:]
+
+
+def _bibliography(text: str, bibliographies: Mapping[str, str], main: str) -> str:
+    """The paper's own list of references, else that of the .bbl file named like it, else of the longest."""
+    own = _REFERENCES.search(text)
+    if own and "\\bibitem" in own[0]:
+        return own[0]
+    stem = main.rsplit(".", 1)[0]
+    name = max(bibliographies, key=lambda name: (name[:-4] == stem, len(bibliographies[name]), name), default=None)
+    return without_comments(bibliographies[name]) if name else ""
 
 
 def _main_file(files: Mapping[str, str]) -> str | None:
@@ -131,28 +172,37 @@ def _main_file(files: Mapping[str, str]) -> str | None:
     return max(candidates, key=score, default=None)
 
 
-def _with_inputs(
-    name: str,
-    files: Mapping[str, str],
-    folder: str,
-    stack: tuple[str, ...],
-    used: set[str],
-    budget: list[int],
-) -> list[str]:
+@dataclass(slots=True)
+class _Inputs:
+    """The files of a paper while they are put together."""
+
+    files: Mapping[str, str]
+    used: set[str]
+    budget: int  # characters that may still be inserted
+    cyclic: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+
+
+def _with_inputs(name: str, inputs: _Inputs, folder: str, stack: tuple[str, ...]) -> list[str]:
     """The file's text with its inputs in place; an input that is missing or contains itself leaves nothing."""
-    text = files[name]
-    budget[0] -= len(text)
+    text = inputs.files[name]
+    inputs.budget -= len(text)
     parts: list[str] = []
     position = 0
     for match in _INPUT.finditer(text):
         parts.append(text[position : match.start()])
         position = match.end()
         wanted = match[1] or match[2] or posixpath.join(match[3] or "", match[4] or "")
-        found = _resolved(wanted.strip().strip('"'), files, folder, posixpath.dirname(name))
-        if found and found not in stack and len(stack) < MAX_DEPTH and budget[0] > 0:
-            used.add(found)
-            body = _with_inputs(found, files, folder, (*stack, found), used, budget)
-            parts.extend(("\n", *_between_documents(body), "\n"))
+        wanted = wanted.strip().strip('"')
+        found = _resolved(wanted, inputs.files, folder, posixpath.dirname(name))
+        if found is None:
+            if len(inputs.missing) < MAX_NAMED and "#" not in wanted:
+                inputs.missing.add(wanted)
+        elif found in stack:
+            inputs.cyclic.add(found)
+        elif len(stack) < MAX_DEPTH and inputs.budget > 0:
+            inputs.used.add(found)
+            parts.extend(("\n", *_between_documents(_with_inputs(found, inputs, folder, (*stack, found))), "\n"))
     parts.append(text[position:])
     return parts
 
@@ -174,98 +224,3 @@ def _resolved(wanted: str, files: Mapping[str, str], *folders: str) -> str | Non
             if name in files:
                 return name
     return None
-
-
-def _definitions(text: str) -> tuple[str, dict[str, Macro], dict[str, str]]:
-    """The text without macro definitions, the macros, and the names of theorem-like environments."""
-    closing = closing_braces(text)
-    macros: dict[str, Macro] = {}
-    parts: list[str] = []
-    position = 0
-    for match in _DEFINITION.finditer(text):
-        end = closing.get(match.end())
-        if match.start() < position or end is None:
-            continue
-        name = match["name1"] or match["name2"] or match["name3"]
-        body = text[match.end() + 1 : end]
-        if match["new"] == "DeclareMathOperator":
-            body = f"\\operatorname{{{body}}}"
-        count = int(match["count"] or 0) if match["new"] else len(match["pattern"] or "") // 2
-        if f"\\{name}" not in body or not re.search(rf"\\{name}(?![A-Za-z@])", body):
-            macros[name] = Macro(count, match["default"] if count else None, body)
-        parts.append(text[position : match.start()])
-        position = end + 1
-    text = "".join(parts) + text[position:]
-    closing = closing_braces(text)
-    theorems: dict[str, str] = {}
-    parts, position = [], 0
-    for match in _OTHER_DEFINITION.finditer(text):
-        if match.start() < position:
-            continue
-        parts.append(text[position : match.start()])
-        position = match.end()
-        groups = 1 if match["theorem"] is not None else 2 if "environment" in match[0][:20] else 0
-        for number in range(groups):
-            start = _SPACE.match(text, position).end()
-            if start not in closing:
-                break
-            if number == 0 and match["theorem"] is not None:
-                theorems[match["theorem"]] = text[start + 1 : closing[start]]
-            position = closing[start] + 1
-    return "".join(parts) + text[position:], macros, theorems
-
-
-def _expanded(text: str, macros: Mapping[str, Macro], depth: int, budget: list[int]) -> list[str]:
-    """The text in parts, with the author's macros replaced by their bodies."""
-    if not macros or depth >= MAX_DEPTH or "\\" not in text:
-        return [text]
-    closing: dict[int, int] | None = None
-    parts: list[str] = []
-    position = 0
-    for match in _COMMAND.finditer(text):
-        macro = macros.get(match[1])
-        if macro is None or match.start() < position or budget[0] <= 0:
-            continue
-        if closing is None:
-            closing = closing_braces(text)
-        arguments, end = _arguments(text, match.end(), macro, closing)
-        if arguments is None:
-            continue
-        parts.append(text[position : match.start()])
-        body = _PARAMETER.sub(
-            lambda m, arguments=arguments: arguments[int(m[1]) - 1] if 0 < int(m[1]) <= len(arguments) else "",
-            macro.body,
-        )
-        budget[0] -= len(body) + 8
-        parts.extend(_expanded(body, macros, depth + 1, budget))
-        if not arguments and text[end : end + 1].isalpha():
-            parts.append(" ")  # keeps \alpha from running into the next letter
-        position = end
-    parts.append(text[position:])
-    return parts
-
-
-def _arguments(text: str, position: int, macro: Macro, closing: Mapping[int, int]) -> tuple[list[str] | None, int]:
-    """The macro's arguments after its name, and where they end; None if they are not all there."""
-    arguments: list[str] = []
-    if not macro.parameters:
-        # A command's name swallows the spaces after it, which matters to words only where a brace follows.
-        return arguments, position
-    if macro.default is not None:
-        optional = re.compile(r"\s*\[([^\[\]]{0,400})\]").match(text, position)
-        arguments.append(optional[1] if optional else macro.default)
-        position = optional.end() if optional else position
-    while len(arguments) < macro.parameters:
-        start = _SPACE.match(text, position).end()
-        if start >= len(text):
-            return None, position
-        if text[start] == "{":
-            if start not in closing:
-                return None, position
-            arguments.append(text[start + 1 : closing[start]])
-            position = closing[start] + 1
-        else:
-            command = _COMMAND.match(text, start)
-            arguments.append(command[0] if command else text[start])
-            position = command.end() if command else start + 1
-    return arguments, position

@@ -7,13 +7,24 @@ from lxml import etree
 from gristmill.curation.documents import Extracted, NotDocument, Unextracted
 from gristmill.curation.markup import inline_text
 from gristmill.curation.papers.jats_front import iso_date
+from gristmill.curation.papers.notices import notice_of
 
 RECORDS = ("PubmedArticle", "PubmedBookArticle", "DeleteCitation")
 """The elements that are records of the file. Files before 2010 hold `MedlineCitation` without a wrapper."""
 
+_RELATIONS = (
+    ("RetractionIn", "retracted"),
+    ("PartialRetractionIn", "retracted"),
+    ("ErratumIn", "corrected"),
+    ("ExpressionOfConcernIn", "concern_raised"),
+)
 
-def documents(citation: etree._Element) -> Iterator[Extracted | Unextracted | NotDocument]:
-    """The citation as a document whose record is its PMID; abstracts in other languages as `PMID/language`."""
+
+def documents(citation: etree._Element, references: bool = False) -> Iterator[Extracted | Unextracted | NotDocument]:
+    """The citation as a document whose record is its PMID; abstracts in other languages as `PMID/language`.
+
+    `references` puts the cited works at the end of the text, where the file has them in words.
+    """
     if citation.tag == "DeleteCitation":
         for _ in citation.iter("PMID"):
             yield NotDocument("deleted_citation")
@@ -32,6 +43,11 @@ def documents(citation: etree._Element) -> Iterator[Extracted | Unextracted | No
     url = f"https://doi.org/{doi}" if doi else f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"
     text = "\n\n".join(part for part in [title, *_paragraphs(article.find("Abstract"))] if part)
     created = _published(article)
+    if text and references:
+        cited = [inline_text(element) for element in citation.iterfind(".//ReferenceList/Reference/Citation")]
+        text = "\n\n".join(
+            [text, *(["References", "\n".join(f"- {words}" for words in cited if words)] if cited else [])]
+        )
     if text:
         rights = inline_text(article.find("Abstract/CopyrightInformation")) or None
         yield Extracted(record, text, url, title or None, created, rights, meta)
@@ -80,6 +96,15 @@ def _metadata(citation: etree._Element, article: etree._Element, pmid: str) -> d
     kinds = [inline_text(element) for element in article.iter("PublicationType")]
     if kinds:
         meta["article_type"] = kinds
+    notice = next(filter(None, map(notice_of, kinds)), None)
+    if notice:
+        meta["notice"] = notice
+    relations = {element.get("RefType") for element in citation.iter("CommentsCorrections")}
+    for relation, key in _RELATIONS:
+        if relation in relations:
+            meta[key] = True
+    if any(kind.lower() == "retracted publication" for kind in kinds):
+        meta["retracted"] = True
     authors = [
         f"{inline_text(author.find('ForeName'))} {inline_text(author.find('LastName'))}".strip()
         for author in article.iter("Author")

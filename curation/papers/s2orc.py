@@ -21,8 +21,8 @@ def looks_like(row: object) -> bool:
     return "text" in row and ("source" in row or "id" in row)
 
 
-def document(row: Mapping[str, object], record: str) -> Extracted | Unextracted:
-    """The paper in one row; `record` is its place in the file."""
+def document(row: Mapping[str, object], record: str, references: bool = False) -> Extracted | Unextracted:
+    """The paper in one row; `record` is its place in the file. `references` puts its bibliography at the end."""
     details = row.get("metadata")
     details = details if isinstance(details, dict) else {}
     title = _string(details.get("title")) or _string(row.get("title"))
@@ -40,6 +40,8 @@ def document(row: Mapping[str, object], record: str) -> Extracted | Unextracted:
             abstract = ["Abstract", _string(details.get("abstract"))]
         paragraphs.extend(abstract)
         paragraphs.extend(_sections(parse.get("body_text"), ""))
+    if references:
+        paragraphs.extend(_references(parse.get("bib_entries"), content))
     text = tidy("\n\n".join(paragraphs))
     meta = _metadata(row, details)
     doi = _string(meta.get("doi"))
@@ -91,6 +93,29 @@ def _spans(content: Mapping[str, object]) -> Iterator[str]:
         if start >= position and end > start:  # paragraphs inside an abstract's span are not repeated
             yield text[start:end]
             position = end
+
+
+def _references(entries: object, content: object) -> Iterator[str]:
+    """The bibliography as a heading and one work a line; of the one-text shape, what its spans hold."""
+    works: list[str] = []
+    if isinstance(entries, dict):
+        for entry in filter(lambda entry: isinstance(entry, dict), entries.values()):
+            authors = entry.get("authors")
+            people = (
+                [_name(person) for person in authors if isinstance(person, dict)] if isinstance(authors, list) else []
+            )
+            year = str(entry["year"]) if isinstance(entry.get("year"), int | str) else ""
+            parts = [", ".join(filter(None, people)), _string(entry.get("title")), _string(entry.get("venue")), year]
+            works.append(". ".join(part for part in parts if part) or _string(entry.get("raw_text")))
+    elif isinstance(content, dict) and isinstance(content.get("text"), str):
+        for span in _annotation(content.get("annotations"), "bibentry"):
+            start, end = span.get("start"), span.get("end")
+            if str(start).isdigit() and str(end).isdigit():
+                works.append(_string(content["text"][int(str(start)) : int(str(end))]))
+    lines = [f"- {work}" for work in works if work]
+    if lines:
+        yield "References"
+        yield "\n".join(lines)
 
 
 def _annotation(annotations: object, kind: str) -> list[dict[str, object]]:

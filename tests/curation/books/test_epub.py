@@ -113,6 +113,6 @@ def test_a_damaged_archive_is_refused(data):
 def test_a_zip_without_pages_is_refused():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.txt", "x")
+        archive.writestr("a.css", "x")
     with pytest.raises(UnreadableFile, match="without any page"):
         read(buffer.getvalue())

@@ -71,7 +71,7 @@ def test_floats_leave_their_captions_and_lists_their_items():
         r"\label{f}\end{figure}\begin{table}\begin{tabular}{ll}1 & 2\end{tabular}\caption{Numbers.}\end{table}"
         r"\begin{itemize}\item One\item[Two] and\end{itemize}\begin{tikzpicture}\draw (0,0);\end{tikzpicture}After."
     )
-    assert body(tex) == "Before.\n\nA long tale.\n\nNumbers.\n\n- One\n\n- Two and\n\nAfter."
+    assert body(tex) == "Before.\n\nFigure 1. A long tale.\n\nTable 1. Numbers.\n\n- One\n- Two and\n\nAfter."
 
 
 def test_theorems_are_named_as_the_paper_names_them():
