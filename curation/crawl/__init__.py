@@ -8,6 +8,7 @@ reason; everything else is counted by what it is.
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
 import brotli
@@ -15,7 +16,9 @@ import zstandard
 from resiliparse.parse.encoding import detect_mime
 
 from gristmill.curation.crawl.charset import decode, undecodable
-from gristmill.curation.crawl.html import MAX_PAGE_BYTES, TooComplex, clean, extract, opt_outs
+from gristmill.curation.crawl.guard import Fault, Task, guarded
+from gristmill.curation.crawl.html import MAX_PAGE_BYTES, Page, clean, extract, opt_outs
+from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted
 
@@ -87,19 +90,32 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     for a shortened page), `digest_mismatch`, and `opt_outs` (noai, noindex and their like). Raises UnreadableFile for
     what is no web archive, and at the end of a truncated file.
     """
-    for record in archive_records(stream, options.start, options.end):
-        yield _record(record)
+    params = options.params or CrawlParams()
+    items = (_record(record, params) for record in archive_records(stream, options.start, options.end))
+    return guarded(items, params.max_page_seconds, params.max_page_mb, EXTRACT)
 
 
-def _record(record: ArchiveRecord) -> Record:
+EXTRACT = "gristmill.curation.crawl:extracted_page"
+
+
+def extracted_page(body: bytes, content_type: str | None, params: CrawlParams) -> tuple[str, Page] | Fault:
+    """What is done to a page in the child process: its charset and its content, or that it cannot be decoded."""
+    text, charset = decode(body, content_type)
+    if undecodable(text):
+        return Fault("undecodable", float(len(body)))
+    return charset, extract(text)
+
+
+def _record(record: ArchiveRecord, params: CrawlParams) -> Record | Task:
     if record.type == "response" and not record.headers.get("content-type", "").startswith("text/dns"):
-        return _response(record)
+        return _response(record, params)
     declared = _mime(record.headers.get("content-type"))
     if record.type == "resource" and declared in HTML_TYPES:
-        return _page(record, record.block, declared, record.headers.get("content-type"), {})
+        return _page(record, record.block, declared, record.headers.get("content-type"), {}, params)
     if record.type == "conversion":
         if declared in HTML_TYPES or declared == "text/plain" or declared in VAGUE_TYPES:
-            return _page(record, record.block, declared or "text/plain", record.headers.get("content-type"), {})
+            kind = declared or "text/plain"
+            return _page(record, record.block, kind, record.headers.get("content-type"), {}, params)
         return NotDocument(_family(declared))
     if record.damage and not record.type:
         return Unextracted(record.offset, record.damage, float(record.size))
@@ -108,7 +124,7 @@ def _record(record: ArchiveRecord) -> Record:
     return NotDocument(f"warc_{record.type}" if record.type in WARC_TYPES else "warc_unknown")
 
 
-def _response(record: ArchiveRecord) -> Record:
+def _response(record: ArchiveRecord, params: CrawlParams) -> Record | Task:
     status, headers, body = _http_message(record.block)
     if status is not None and status != 200:
         return NotDocument(f"http_{status}")
@@ -133,7 +149,7 @@ def _response(record: ArchiveRecord) -> Record:
             return NotDocument("empty_body")
     elif kind == "text/plain" and HTML_START.match(body):
         kind = "text/html"
-    return _page(record, body, kind, headers.get("content-type"), headers, size)
+    return _page(record, body, kind, headers.get("content-type"), headers, params, size)
 
 
 def _page(
@@ -142,9 +158,10 @@ def _page(
     kind: str,
     content_type: str | None,
     headers: dict[str, str],
+    params: CrawlParams,
     size: int = 0,
-) -> Record:
-    """The document in a page's bytes, or why there is none."""
+) -> Record | Task:
+    """The page as a task for the child process, or the record if there is nothing to extract."""
     url = _url(record)
     size = max(size or record.size, len(body))
     if len(body) > MAX_PAGE_BYTES or (size > MAX_PAGE_BYTES and not record.damage):
@@ -153,32 +170,41 @@ def _page(
         return Unextracted(record.offset, record.damage, float(size), url)
     if _family(detect_mime(body[:1024])) in BINARY:
         return Unextracted(record.offset, "binary_content", float(size), url)
-    text, charset = decode(body, content_type)
-    if undecodable(text):
-        return Unextracted(record.offset, "undecodable", float(size), url)
-    meta: dict[str, object] = {"content_type": kind, "charset": charset}
-    refused = set(opt_outs(headers.get("x-robots-tag", "")))
-    title = licence = None
-    if kind in HTML_TYPES:
-        try:
-            page = extract(text)
-        except TooComplex as error:
-            return Unextracted(record.offset, "page_too_complex", float(error.value), url)
-        text, title, licence = page.text, page.title, page.licence
-        refused.update(page.opt_outs)
-    else:
-        text = clean(text)
-    if not text:
-        return Unextracted(record.offset, "empty_text", 0.0, url, title)
-    if refused:
-        meta["opt_outs"] = sorted(refused)
+    meta: dict[str, object] = {"content_type": kind}
     if digest := record.headers.get("warc-payload-digest"):
         meta["payload_digest"] = digest
     if truncated := record.headers.get("warc-truncated"):
         meta["truncated"] = truncated
     if not digest_matches(record):
         meta["digest_mismatch"] = True
-    return Extracted(record.offset, text, url, title, _created(record), licence, meta)
+    refused = opt_outs(headers.get("x-robots-tag", ""))
+    finish = partial(_document, record.offset, url, _created(record), refused, meta)
+    if kind in HTML_TYPES:
+        return Task(body, (content_type, params), finish)
+    text, charset = decode(body, content_type)
+    if undecodable(text):
+        return finish(Fault("undecodable", float(len(body))))
+    return finish((charset, Page(clean(text), None, None, None, ())))
+
+
+def _document(
+    offset: str,
+    url: str | None,
+    created: str | None,
+    refused: tuple[str, ...],
+    meta: dict[str, object],
+    outcome: tuple[str, Page] | Fault,
+) -> Record:
+    """The record of a page, from what the archive says of it and what became of its content."""
+    if isinstance(outcome, Fault):
+        return Unextracted(offset, outcome.rule, outcome.value, url)
+    charset, page = outcome
+    if not page.text:
+        return Unextracted(offset, "empty_text", 0.0, url, page.title)
+    meta = {**meta, "charset": charset}
+    if opted_out := sorted({*refused, *page.opt_outs}):
+        meta["opt_outs"] = opted_out
+    return Extracted(offset, page.text, url, page.title, created, page.licence, meta)
 
 
 def _url(record: ArchiveRecord) -> str | None:
