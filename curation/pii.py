@@ -1,4 +1,4 @@
-"""Personal data in running text: e-mail addresses and public IP addresses, found as spans to be replaced.
+"""Personal data in running text: e-mail addresses and public IP addresses, and secrets, found as spans to be replaced.
 
 Every find gets the same placeholder, from the ranges that are reserved for documentation (RFC 2606, 5737 and 3849),
 so no replacement can be somebody's address, masking twice changes nothing, and the result does not depend on the
@@ -10,14 +10,16 @@ mailbox, private and reserved ranges name nobody.
 
 import ipaddress
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gristmill.curation import secrets as keys
 from gristmill.curation.edits import Edit
 
-VERSION = 1
-"""Bumped when the same text would get other spans."""
+VERSION = 2
+"""Bumped when the same text would get other spans, of secrets too."""
 
 EMAIL_PLACEHOLDER = "email@example.com"
 IPV4_PLACEHOLDER = "192.0.2.1"
@@ -34,26 +36,38 @@ class PiiParams:
     ip: Literal["mask"] | None = "mask"
     """Public IPv4 and IPv6 addresses; null: left alone."""
 
+    secrets: Literal["mask"] | None = "mask"
+    """Keys, tokens and passwords, as detect-secrets finds them (`curation/secrets.py`); null: left alone."""
+
     def __post_init__(self):
-        for name in ("email", "ip"):
+        for name in ("email", "ip", "secrets"):
             if getattr(self, name) not in ("mask", None):
                 raise ValueError(f'{name} is "{getattr(self, name)}"; write {name}: mask, or {name}: null')
 
 
 def find(text: str, params: PiiParams) -> list[Edit]:
-    """Edits that mask personal data, ordered and disjoint, with the rules `pii.email` and `pii.ip`.
+    """Edits that mask personal data and secrets, ordered and disjoint, with rules `pii.email`, `pii.ip`, `secret.jwt` ...
 
     Time is linear in the text, whatever it holds.
     """
     emails = [Edit(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
     ips = list(_ips(text)) if params.ip else []
-    if not (emails and ips):
-        return emails or ips
+    hidden = keys.find(text) if params.secrets else []
+    if sum(map(bool, (emails, ips, hidden))) < 2:
+        return emails or ips or hidden
+    # A password before a host looks like an address with it: the secret goes, the host stays.
+    free = [span for span in emails + ips if not _overlaps(span, hidden)] if hidden else emails + ips
     spans: list[Edit] = []
-    for span in sorted(emails + ips, key=lambda span: (span.start, -span.end)):
+    for span in sorted(free + hidden, key=lambda span: (span.start, -span.end)):
         if not spans or span.start >= spans[-1].end:  # an IP inside an address goes with it
             spans.append(span)
     return spans
+
+
+def _overlaps(span: Edit, others: list[Edit]) -> bool:
+    """Whether a span shares a character with one of some ordered and disjoint spans."""
+    after = bisect_left(others, span.end, key=lambda other: other.start)
+    return after > 0 and others[after - 1].end > span.start
 
 
 # --- e-mail -----------------------------------------------------------------------------------------------------------

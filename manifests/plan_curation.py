@@ -13,7 +13,7 @@ from gristmill.manifests.store import Input, Unit
 READER_LIBRARIES = {
     "crawl": ("brotli", "fastwarc", "resiliparse", "zstandard"),
     "books": ("lxml",),
-    "code": (),
+    "code": ("lxml",),
     "forum": ("lxml", "resiliparse"),
     "papers": ("lxml", "pylatexenc"),
     "wikipedia": ("lxml",),
@@ -191,7 +191,9 @@ def plan_shards(context: Context) -> Iterator[Planned]:
         files = _verdict_files(context, source, source_name, name, "shards")
         files += [extracted.output("dropped.arrow"), measured.output("features.arrow")]
         version = steps.SHARD_VERSION * 1000 + steps.pii.VERSION
-        return unit(context, "shards", version, name, source_name, params, files, ("pyarrow",))
+        masks_secrets = params["pii"] is not None and params["pii"].secrets is not None
+        libraries = ("detect-secrets", "pyarrow") if masks_secrets else ("pyarrow",)
+        return unit(context, "shards", version, name, source_name, params, files, libraries)
 
     return per_unit(context, one)
 

@@ -1,18 +1,32 @@
-"""Which licence a text is under, as an SPDX identifier: from a header, or from the words of a licence file.
+"""Which licence a file is under, as an SPDX expression: from its own header, or from the files of its repository.
 
-Names are those of https://spdx.org/licenses. The GNU licences are given without `-only` or `-or-later`: their text is
-the same for both, and which is meant stands elsewhere.
+In a header: `SPDX-License-Identifier`, or the notice that a licence asks for. In a repository: licence texts
+(LICENSE, COPYING ..., `LICENSES/` as REUSE has it) and the licence fields of packages; the nearest folder upwards that
+has one holds. The GNU licences are named without `-only` or `-or-later` where only their text is there: it is the same
+for both.
 """
 
+import json
 import re
+import tomllib
+from collections.abc import Callable, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from dataclasses import dataclass, field
 
-_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+()\- \t]{2,200})")
-_FILE = re.compile(r"(?:.*[-_.])?(?:un)?(?:licen[cs]es?|copying)(?:[-_.].*)?\Z", re.IGNORECASE)
+from gristmill.curation.code.fingerprints import recognise
+from gristmill.curation.code.spdx import from_words, names, parse
+
+MAX_LICENCE_BYTES = 2**20
+"""A larger file is no licence text and no package's description."""
+
+_SPDX = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+()\- \t:]{2,400})")
+_FILE = re.compile(r"(?:.*[-_.])?(?:un)?(?:licen[cs]es?|copying|copyright)(?:[-_.].*)?\Z", re.IGNORECASE)
 _NOT_TEXT = re.compile(
-    r"\.(?:py|js|ts|c|h|go|rs|java|rb|sh|php|json|ya?ml|html?|png|svg|toml|xml|css|hs|lua|pl)\Z",
+    r"\.(?:py|js|ts|c|h|go|rs|java|rb|sh|php|json|ya?ml|html?|png|svg|toml|xml|css|hs|lua|pl|tmpl|in|csv)\Z",
     re.IGNORECASE,
 )
-_WORDS = re.compile(r"[^a-z0-9]+")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 _PHRASES = (
     ("Apache-2.0", "apache license version 2 0"),
@@ -32,25 +46,75 @@ _PHRASES = (
     ("CC-BY-4.0", "creative commons attribution 4 0 international"),
     ("CC-BY-SA-4.0", "creative commons attribution sharealike 4 0 international"),
     ("BSL-1.0", "boost software license version 1 0"),
-    (
-        "Zlib",
-        "in no event will the authors be held liable for any damages arising from the use of this software",
-    ),
+    ("Zlib", "in no event will the authors be held liable for any damages arising from the use of this software"),
     ("Artistic-2.0", "the artistic license 2 0"),
     ("WTFPL", "do what the fuck you want to public license"),
     ("Python-2.0", "python software foundation license version 2"),
     ("MS-PL", "microsoft public license ms pl"),
     ("NCSA", "university of illinois ncsa open source license"),
+    ("MIT", "licensed under the mit license"),
 )
 _PERMISSION = "permission is hereby granted free of charge to any person obtaining a copy"
 _REDISTRIBUTION = "redistribution and use in source and binary forms"
-_ANY_PURPOSE = "modify and or distribute this software for any purpose with or without fee is hereby granted"
+_ANY_PURPOSE = re.compile(
+    "use copy modify and (?:or )?distribute this (?:software|material) for any purpose with or without fee is hereby granted"
+)
+
+_GNU = re.compile(
+    r"gnu (?P<family>affero general|lesser general|library general|general) public licen[sc]e\b"
+    r"(?:[a-z ]{0,90}? v(?:ersion)? ?| v)(?P<major>[123])(?: (?P<minor>[01])\b)?"
+    r"(?P<later>(?: of the licen[sc]e)? (?:or at your option any later|or any later|or later|or newer))?"
+)
+_GNU_NAMES = {"affero general": "AGPL", "lesser general": "LGPL", "library general": "LGPL", "general": "GPL"}
+_NOTICES = (
+    ("Apache-2.0", re.compile("under the (?:terms of the )?apache (?:software )?licen[sc]e version 2 0")),
+    ("MPL-2.0", re.compile("subject to the terms of the mozilla public license v(?:ersion)? ?2 0")),
+    ("MPL-1.1", re.compile("subject to the mozilla public license version 1 1")),
+    ("BSL-1.0", re.compile("under the boost software license version 1 0")),
+    ("EPL-2.0", re.compile("under the terms of the eclipse public license (?:v|version )? ?2 0")),
+    ("EPL-1.0", re.compile("under the terms of the eclipse public license (?:v|version )? ?1 0")),
+    ("Unlicense", re.compile("this is free and unencumbered software released into the public domain")),
+    ("MIT", re.compile("under the (?:terms of the )?mit licen[sc]e")),
+)
+"""What headers say, in order; in words without punctuation."""
 
 
 def spdx_header(head: str) -> str | None:
-    """The expression after `SPDX-License-Identifier:` in the head of a file, such as "MIT OR Apache-2.0"."""
-    match = _SPDX.search(head)
-    return " ".join(match[1].split()).rstrip(" -") or None if match else None
+    """The expression after `SPDX-License-Identifier:` in the head of a file, such as "MIT OR Apache-2.0".
+
+    Several lines of it hold together. Words that are no expression are given as they stand.
+    """
+    stated: list[str] = []
+    for match in _SPDX.finditer(head):
+        words = " ".join(match[1].split()).rstrip(" -:")
+        if words and words not in stated:
+            stated.append(words)
+    return _all_of(stated)
+
+
+def notice(head: str) -> str | None:
+    """The licence that the head of a file names in the usual words: Apache, GNU, Mozilla, MIT, BSD, ...
+
+    >>> notice("# ... the GNU General Public License as published by the Free Software Foundation; either version 2 "
+    ...        "of the License, or (at your option) any later version.")
+    'GPL-2.0-or-later'
+    """
+    lowered = head.lower()
+    if not any(
+        word in lowered for word in ("licen", "permission is hereby", "redistribution and use", "public domain")
+    ):
+        return None
+    words = _NOT_WORD.sub(" ", lowered)
+    if match := _GNU.search(words):
+        suffix = "-or-later" if match["later"] else ""
+        return f"{_GNU_NAMES[match['family']]}-{match['major']}.{match['minor'] or 0}{suffix}"
+    for name, pattern in _NOTICES:
+        if pattern.search(words):
+            return name
+    # A header may be cut before the clause that tells; only to its end is it the shorter licence.
+    found = _by_clauses(words)
+    whole = "dealings in the software" in words or "possibility of such damage" in words
+    return found[0] if found and (whole or found[0] not in ("MIT-0", "BSD-2-Clause")) else None
 
 
 def is_licence_file(name: str) -> bool:
@@ -59,24 +123,31 @@ def is_licence_file(name: str) -> bool:
 
 
 def recognised(text: str) -> list[str]:
-    """Identifiers of the licences whose telling phrases stand in a licence file's text, in a fixed order."""
-    words = _WORDS.sub(" ", text[:400_000].lower())
-    found = [name for name, phrase in _PHRASES if phrase in words]
-    if _PERMISSION in words:
+    """Identifiers of the licences that a licence file holds, by their whole texts, else by telling phrases."""
+    if found := recognise(text):
+        return sorted(found)
+    words = _NOT_WORD.sub(" ", text[:400_000].lower())
+    return [name for name, phrase in _PHRASES if phrase in words] + _by_clauses(words)
+
+
+def _by_clauses(words: str) -> list[str]:
+    """The MIT, BSD and ISC licences by their clauses: their words are changed more often than others."""
+    found = []
+    if _PERMISSION in words and "font software" not in words:
         found.append("MIT" if "permission notice shall be included" in words else "MIT-0")
-    if _REDISTRIBUTION in words and "Apache-2.0" not in found:
+    if _REDISTRIBUTION in words and "apache license version 2 0" not in words:
         if "all advertising materials mentioning" in words:
             found.append("BSD-4-Clause")
         elif "neither the name" in words or "may not be used to endorse" in words or "may be used to endorse" in words:
             found.append("BSD-3-Clause")
         else:
             found.append("BSD-2-Clause")
-    if _ANY_PURPOSE in words or _ANY_PURPOSE.replace("and or ", "and ") in words:
+    if _ANY_PURPOSE.search(words):
         found.append("ISC" if "provided that the above copyright notice" in words else "0BSD")
     return found
 
 
-def combined(by_file: dict[str, list[str]]) -> str | None:
+def combined(by_file: Mapping[str, list[str]]) -> str | None:
     """One SPDX expression for the licence files of a folder.
 
     Files named for their licences (LICENSE-MIT beside LICENSE-APACHE) offer a choice: OR. Otherwise all hold: AND.
@@ -84,13 +155,162 @@ def combined(by_file: dict[str, list[str]]) -> str | None:
     >>> combined({"LICENSE-MIT": ["MIT"], "UNLICENSE": ["Unlicense"]})
     'MIT OR Unlicense'
     """
-    names = sorted({name for found in by_file.values() for name in found})
-    if "LGPL-3.0" in names and "GPL-3.0" in names:
-        names.remove("GPL-3.0")  # the LGPL 3 is a set of permissions on top of the GPL, whose text comes with it
-    if not names:
+    found = sorted({name for in_file in by_file.values() for name in in_file})
+    if "LGPL-3.0" in found and "GPL-3.0" in found:
+        found.remove("GPL-3.0")  # the LGPL 3 is a set of permissions on top of the GPL, whose text comes with it
+    if not found:
         return None
-    recognised_files = [name for name, found in by_file.items() if found]
-    choice = len(recognised_files) > 1 and all(
-        len(by_file[name]) == 1 and re.search(r"un|[-_.]", name, re.IGNORECASE) for name in recognised_files
+    telling = [name for name, in_file in by_file.items() if in_file]
+    choice = len(telling) > 1 and all(
+        len(by_file[name]) == 1 and re.search(r"un|[-_.]", name, re.IGNORECASE) for name in telling
     )
-    return (" OR " if choice else " AND ").join(names)
+    return (" OR " if choice else " AND ").join(found)
+
+
+def _all_of(expressions: list[str]) -> str | None:
+    if len(expressions) < 2:
+        return expressions[0] if expressions else None
+    return str(parse(" AND ".join(f"({e})" for e in expressions)) or expressions[0])
+
+
+# --- the licence fields of packages -----------------------------------------------------------------------------------
+
+
+def package_licence(name: str, data: bytes) -> str | None:
+    """The expression in the licence field of a package's description (by file name), None without one.
+
+    >>> package_licence("Cargo.toml", b'[package]\\nlicense = "MIT/Apache-2.0"')
+    'Apache-2.0 OR MIT'
+    """
+    reader = _PACKAGES.get(name) or _PACKAGES.get("*" + name[name.rfind(".") :])
+    if reader is None:
+        return None
+    try:
+        stated = reader(data.decode("utf-8", "replace"))
+    except (ValueError, ConfigError, RecursionError, KeyError, TypeError, AttributeError):
+        return None
+    return from_words(stated) if isinstance(stated, str) else None
+
+
+def is_package_file(name: str) -> bool:
+    """Whether a file's name is that of a package's description, such as `Cargo.toml`."""
+    return name in _PACKAGES or "*" + name[name.rfind(".") :] in _PACKAGES
+
+
+def _from_json(text: str) -> str | None:
+    data = json.loads(text)
+    stated = data.get("license") or data.get("licenses")
+    if isinstance(stated, list):  # composer, and npm of old: a choice
+        kinds = [item.get("type") if isinstance(item, Mapping) else item for item in stated]
+        return " OR ".join(f"({kind})" for kind in kinds if isinstance(kind, str)) or None
+    return stated.get("type") if isinstance(stated, Mapping) else stated
+
+
+def _from_toml(text: str) -> str | None:
+    data = tomllib.loads(text)
+    project = data.get("project") or data.get("package") or data.get("tool", {}).get("poetry") or {}
+    stated = project.get("license") or data.get("workspace", {}).get("package", {}).get("license")
+    if isinstance(stated, Mapping):
+        stated = stated.get("text")
+    return stated or _classified(project.get("classifiers", ()))
+
+
+def _from_cfg(text: str) -> str | None:
+    parser = ConfigParser(interpolation=None, strict=False)
+    parser.read_string(text)
+    metadata = dict(parser["metadata"]) if parser.has_section("metadata") else {}
+    stated = metadata.get("license") or metadata.get("licence")
+    return stated if stated and from_words(stated) else _classified(metadata.get("classifiers", "").splitlines())
+
+
+def _classified(classifiers: list[str]) -> str | None:
+    """The licence among Python's trove classifiers."""
+    stated = [c.rpartition("::")[2].strip() for c in classifiers if c.strip().startswith("License ::")]
+    return stated[0] if len(stated) == 1 else None
+
+
+def _by_pattern(pattern: str) -> Callable[[str], str | None]:
+    compiled = re.compile(pattern, re.MULTILINE)
+
+    def find(text: str) -> str | None:
+        match = compiled.search(text, 0, 100_000)
+        return match[1] if match else None
+
+    return find
+
+
+_PACKAGES: dict[str, Callable[[str], str | None]] = {
+    "package.json": _from_json,
+    "composer.json": _from_json,
+    "pyproject.toml": _from_toml,
+    "Cargo.toml": _from_toml,
+    "setup.cfg": _from_cfg,
+    "setup.py": _by_pattern(r"\blicen[sc]e\s*=\s*[\"']([^\"'\n]{2,80})[\"']"),
+    "pom.xml": _by_pattern(r"<licenses>\s*<license>\s*<name>([^<]{2,80})</name>"),
+    "DESCRIPTION": _by_pattern(r"^License: ([^\n|]{2,80})"),
+    "*.gemspec": _by_pattern(r"\.licenses?\s*=\s*\[?\s*[\"']([^\"'\n]{2,80})[\"']\s*\]?\s*$"),
+    "*.cabal": _by_pattern(r"(?i)^license:\s*([^\n]{2,80})$"),
+}
+"""Name of a package's description, or its ending -> what finds the licence field in it."""
+
+
+# --- the licence of each folder ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Folders:
+    """The licences of a repository's folders, collected file by file."""
+
+    texts: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # folder -> licence file -> licences
+    packages: dict[str, list[str]] = field(default_factory=dict)  # folder -> expressions of its packages
+    found: dict[str, tuple[str, str]] | None = None  # folder -> (expression, where from), once asked for
+
+    def wants(self, path: str) -> bool:
+        """Whether a file may say something about licences."""
+        folder, _, name = path.rpartition("/")
+        return is_licence_file(name) or is_package_file(name) or folder.endswith("LICENSES")
+
+    def add(self, path: str, data: bytes) -> None:
+        """Take note of a file that `wants` named."""
+        folder, _, name = path.rpartition("/")
+        if len(data) > MAX_LICENCE_BYTES:
+            return
+        self.found = None
+        if folder.rpartition("/")[2] == "LICENSES":  # REUSE: LICENSES/MIT.txt
+            stated = from_words(name.removesuffix(".txt"))
+            if stated:
+                self.texts.setdefault(folder.rpartition("/")[0], {})[f"LICENSES/{name}"] = [stated]
+        elif is_licence_file(name):
+            self.texts.setdefault(folder, {})[name] = recognised(data.decode("utf-8", "replace"))
+        elif stated := package_licence(name, data):
+            self.packages.setdefault(folder, []).append(stated)
+
+    def licence(self, path: str) -> tuple[str, str] | None:
+        """(expression, `file` or `package`) for a path: of the innermost folder around it that states one."""
+        if self.found is None:
+            self.found = {}
+            for folder in sorted({*self.texts, *self.packages}):
+                if stated := self._of_folder(folder):
+                    self.found[folder] = stated
+        if not self.found:
+            return None
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if folder in self.found:
+                return self.found[folder]
+        return None
+
+    def _of_folder(self, folder: str) -> tuple[str, str] | None:
+        """Texts say which licences there are; a package's field says how they go together, and which GNU is meant."""
+        texts = {**self.texts.get(folder, {})}
+        main = {name: found for name, found in texts.items() if not name.startswith("LICENSES/")}
+        by_text = combined(main if any(main.values()) else texts)
+        by_package = _all_of(list(dict.fromkeys(self.packages.get(folder, []))))
+        if by_package and (by_text is None or _plain(by_text) == _plain(by_package)):
+            return by_package, "package"
+        return (by_text, "file") if by_text else None
+
+
+def _plain(expression: str) -> set[str]:
+    return {re.sub(r"-(?:only|or-later)\Z", "", name) for name in names(parse(expression))}

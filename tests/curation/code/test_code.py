@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.code import language_of, read
+from gristmill.curation.code import read
+from gristmill.curation.code.languages import language_of
 from gristmill.curation.code.licences import is_licence_file, recognised, spdx_header
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
 
@@ -40,7 +41,7 @@ def test_a_source_file_keeps_every_character_but_its_line_ends():
         record="",
         text=text.replace("\r\n", "\n"),
         title="src/a.py",
-        meta={"path": "src/a.py", "extension": "py", "language": "Python", "type": "programming"},
+        meta={"path": "src/a.py", "extension": "py", "language": "Python", "type": "programming", "comment_frac": 0.0},
     )
 
 
