@@ -30,11 +30,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from resiliparse.parse.html import HTMLParserException
+
 from gristmill.curation.crawl.html import TooComplex
 from gristmill.curation.documents import Record
-
-EXTRACT = "gristmill.curation.crawl:extracted_page"
-"""The function that pages go through, by import name; it is called with the arguments of a Task."""
 
 AHEAD_PAGES, AHEAD_BYTES = 64, 8 * 2**20
 """Pages in the child's hands, at most so many, and no further one beyond so many bytes."""
@@ -104,10 +103,8 @@ class _Place:
         self.attempts = 0
 
 
-def guarded(
-    items: Iterable[Record | Task], max_seconds: float, max_mb: int, function: str = EXTRACT
-) -> Iterator[Record]:
-    """The records of `items` in their order, those of tasks by way of the child.
+def guarded(items: Iterable[Record | Task], max_seconds: float, max_mb: int, function: str) -> Iterator[Record]:
+    """The records of `items` in their order, those of tasks by way of `function`, "module:name", in the child.
 
     A page that takes more than `max_seconds` of processor time, or more than `max_mb` of memory than its child had
     before it, or that twice ends the child in another way, gets a Fault; so does one that makes the function raise.
@@ -391,7 +388,7 @@ def _outcome(extract: Callable, arguments: tuple, max_mb: int) -> object:
         return extract(*arguments)
     except TooComplex as error:
         return Fault("page_too_complex", float(error.value))
-    except MemoryError:
+    except (MemoryError, HTMLParserException):  # Lexbor takes any page, and fails only where it gets no memory
         return Fault("page_out_of_memory", float(max_mb))
     except (ImportError, OSError) as error:  # no page's doing: every other page would meet it too
         return GuardFailure(f"pages cannot be extracted: {type(error).__name__}: {error}")
