@@ -48,8 +48,8 @@ NAP_SECONDS = 0.005
 ATTEMPTS = 2
 """A page whose child ends for no reason of ours is tried so often: something else may have killed the child."""
 
-STARTS = 3
-"""A child that ends so often before it is ready cannot be started."""
+STARTS, START_SECONDS = 3, 60.0
+"""A child that so often ends before it is ready, or is not ready in that time, cannot be started."""
 
 PIPE_BYTES = 2**20
 """Asked for both pipes, so that a page crosses in one system call; Linux gives 64 KB unasked."""
@@ -175,7 +175,8 @@ class _Child:
         poll.register(self._replies, select.POLLIN)
         if self._outgoing:
             poll.register(self._requests, select.POLLOUT)
-        if not poll.poll(1000 * max(STALLED_SECONDS, STALLED_FACTOR * self.key[1])):
+        patience = max(STALLED_SECONDS, STALLED_FACTOR * self.key[1]) if self._is_ready else START_SECONDS
+        if not poll.poll(1000 * patience):
             self._stalled = True
             self._process.kill()
         self._write()
@@ -188,13 +189,18 @@ class _Child:
             self._process.wait()
         else:  # a fork of the parent holds the pipes, but the child is not its own
             self._process.returncode = 0
-        os.close(self._requests)
-        os.close(self._replies)
+        self._close()
+
+    def _close(self) -> None:
+        for end in self._pipes:
+            os.close(end)
+        self._pipes = ()
 
     def _start(self) -> None:
         request_end, self._requests = os.pipe()
         self._replies, reply_end = os.pipe()
-        for end in (self._requests, self._replies):
+        self._pipes = (self._requests, self._replies)
+        for end in self._pipes:
             os.set_blocking(end, False)
             with contextlib.suppress(AttributeError, OSError):  # Linux only, and within a user's allowance
                 fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -246,7 +252,7 @@ class _Child:
                 raise reply
             if self._is_ready:
                 self._finish(reply)
-            self._is_ready = True
+            self._is_ready, self._failed_starts = True, 0
         del self._incoming[:start]
 
     def _finish(self, outcome: object) -> None:
@@ -260,8 +266,7 @@ class _Child:
         """Judge the page that the ended child was at, and give what is left to a new one."""
         self._process.kill()
         status = -self._process.wait()  # of a process that was ended by a signal: its number
-        os.close(self._requests)
-        os.close(self._replies)
+        self._close()
         max_seconds = self.key[1]
         if not self._is_ready:
             self._failed_starts += 1
