@@ -26,7 +26,7 @@ TEXT_SCHEMA = pa.schema(
         pa.field("id", pa.string(), nullable=False),  # 32 hex digits, see document_id
         pa.field("text", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),  # the source's name in the manifest
-        pa.field("kind", pa.string(), nullable=False),  # one of KINDS
+        pa.field("kind", pa.string(), nullable=False),  # one of KINDS, or `module:function` of somebody's own reader
         pa.field("locator", pa.string(), nullable=False),  # path as the manifest writes it, "#", place in the file
         pa.field("url", pa.string()),  # the record's own
         pa.field("title", pa.string()),

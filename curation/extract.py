@@ -4,16 +4,14 @@
 """
 
 import importlib
-import io
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
-import fsspec
 import pyarrow as pa
 
 from gristmill.curation import shards
@@ -23,12 +21,14 @@ from gristmill.curation.documents import (
     Extracted,
     NotDocument,
     ReadOptions,
+    Record,
     Unextracted,
     UnreadableFile,
     document_id,
     locator,
     meta_json,
 )
+from gristmill.curation.remote import opened
 
 VERSION = 1
 
@@ -45,6 +45,9 @@ DROPPED_SCHEMA = pa.schema(
     ]
 )
 """Documents whose text could not be had; they go straight to the ledger."""
+
+Read = Callable[[BinaryIO, str, ReadOptions], Iterator[Record]]
+"""What a reader is."""
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +104,17 @@ def params_class(kind: str) -> type | None:
 
 
 def extract(
-    pieces: Sequence[RawPiece], source: str, kind: str, options: ReadOptions, licence: str | None, out: Path
+    pieces: Sequence[RawPiece],
+    source: str,
+    kind: str,
+    options: ReadOptions,
+    licence: str | None,
+    out: Path,
+    read: Read | None = None,
 ) -> Mapping[str, object]:
     """Read raw files into `out/texts.arrow` (TEXT_SCHEMA) and `out/dropped.arrow` (DROPPED_SCHEMA); gives the counts.
+
+    `read` is a reader of somebody's own; without it, the kind's.
 
     A file that cannot be read, or not to its end, is a named failure in the counts; what was read of it stays. OSError
     travels: a file that cannot be opened today is another day's work, not a property of its content.
@@ -115,7 +126,7 @@ def extract(
         batcher = shards.Batcher(TEXT_SCHEMA)
         for piece in pieces:
             counts.files += 1
-            for place, record in _records(piece, kind, options, counts):
+            for place, record in _records(piece, kind, options, counts, read or reader(kind).read):
                 row = {
                     "id": document_id(source, place),
                     "source": source,
@@ -143,19 +154,14 @@ def extract(
     return counts.as_dict()
 
 
-def opened(path: str) -> BinaryIO:
-    """A local path or URL as a buffered binary file: what fsspec opens lacks parts of Python's file interface."""
-    return io.BufferedReader(fsspec.open(path, "rb").open(), 2**20) if "://" in path else open(path, "rb")
-
-
 def _records(
-    piece: RawPiece, kind: str, options: ReadOptions, counts: Counts
+    piece: RawPiece, kind: str, options: ReadOptions, counts: Counts, read: Read
 ) -> Iterator[tuple[str, Extracted | Unextracted]]:
     """The documents of one file with their locators; everything else is counted here."""
     seen: Counter[str] = Counter()
     try:
         with opened(piece.path) as stream:
-            for record in reader(kind).read(stream, piece.written, replace(options, start=piece.start, end=piece.end)):
+            for record in read(stream, piece.written, replace(options, start=piece.start, end=piece.end)):
                 counts.records += 1
                 if isinstance(record, NotDocument):
                     counts.not_documents[record.reason] += 1

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from gristmill.curation.edits import EDIT_TYPE
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 
 VERDICT_FIELDS = [
     pa.field("id", pa.string(), nullable=False),
@@ -22,6 +22,7 @@ VERDICT_FIELDS = [
     pa.field("rule", pa.string()),  # the rule that dropped it
     pa.field("value", pa.float64()),  # what the rule saw
     pa.field("threshold", pa.float64()),  # what the rule asks for
+    pa.field("detail", pa.string()),  # what a rule over words saw, or how a function of its author's failed
     pa.field("duplicate_of", pa.string()),  # id of the document that was kept instead
     pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
     pa.field("language", pa.string()),

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gristmill.manifests import schema
+from gristmill.manifests import own_code, schema
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
 from gristmill.manifests.progress import ConsoleProgress, numbers
@@ -51,11 +52,27 @@ STORE, RUNS = Path("store"), Path("runs")
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"gristmill {installed('gristmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def check(manifest: ManifestPath) -> None:
     """Check a manifest and the paths that it names; every problem at once, with its line."""
     loaded = schema.load(manifest)
     context = open_context(loaded, Place.of(loaded, STORE, RUNS))
+    own_code.check_imported(loaded)
     files = sum(len(group.pieces) for groups in context.groups.values() for group in groups)
     console.print(f"{manifest}: {len(loaded.manifest.sources)} sources, {files:,} files; nothing is wrong with it")
 

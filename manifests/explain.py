@@ -30,7 +30,7 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         elif not known:
             yield "never run"
         elif unit.step == "extract":
-            names = [i.name.removeprefix("raw/") for i in unit.inputs]
+            names = [i.name.removeprefix("raw/") for i in unit.inputs if i.name.startswith("raw/")]
             yield f"new file {names[0]}" if len(names) == 1 else f"{len(names)} new files"
         else:
             yield "depends on extract"
@@ -44,7 +44,7 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         if new_inputs.get(name) == old.inputs.get(name):
             continue
         step, _, rest = name.partition("/")
-        if step in ("raw", "benchmark"):
+        if step in ("raw", "benchmark", "own"):
             what = "new file" if name not in old.inputs else "gone:" if name not in new_inputs else "changed:"
             yield f"{what} {rest}"
         else:

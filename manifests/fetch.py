@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from gristmill.curation.remote import is_http
 from gristmill.manifests import inputs
 from gristmill.manifests.download import Fetched, Wanted, checksums, fetch
+from gristmill.manifests.hub import is_hub
 from gristmill.manifests.inputs import REMOTE, WILDCARD, MissingInput, RawFile
 from gristmill.manifests.planning import raw_files
 from gristmill.manifests.schema import Loaded
@@ -35,9 +36,12 @@ def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
         try:
             sums = _checksums(loaded, name, source.checksums) if source.checksums else {}
             for file in raw_files(loaded, name, source, _without_asking):
-                url = inputs.variables(file.locator)
+                url = file.path if is_hub(file.path) else inputs.variables(file.locator)
                 if REMOTE.match(url):
-                    found[url] = Wanted(url, _checksum_of(url, sums))
+                    known = (
+                        (file.etag or "").removeprefix("sha256=") if is_hub(url) and "sha256=" in file.etag else None
+                    )
+                    found[url] = Wanted(url, _checksum_of(url, sums) or known)
         except ManifestError as error:
             problems += error.problems
     if problems:
@@ -47,7 +51,7 @@ def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
 
 def _without_asking(patterns: Sequence[str], roots: tuple[Path, ...], cache: Path | None) -> list[RawFile]:
     """As `inputs.expand`, but a URL that names one file is taken at its word: the download will ask its server."""
-    named = [p for p in patterns if is_http(p) or (REMOTE.match(p) and not WILDCARD.search(p))]
+    named = [p for p in patterns if is_http(p) or (REMOTE.match(p) and not WILDCARD.search(p) and not is_hub(p))]
     files = [RawFile(pattern, inputs.variables(pattern), 0) for pattern in named]
     return files + inputs.expand([p for p in patterns if p not in named], roots, None)
 

@@ -10,16 +10,18 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fsspec
 import xxhash
 
 from gristmill.curation.archives import decompressed
+from gristmill.curation.code import git
 from gristmill.curation.documents import UnreadableFile
 from gristmill.curation.remote import described, is_http, opened
+from gristmill.manifests import hub
 from gristmill.manifests.download import cached
 from gristmill.manifests.store import atomic_write, file_digest
 
@@ -55,6 +57,16 @@ def expand(patterns: Iterable[str], roots: tuple[Path, ...], cache: Path | None 
     return [files[locator] for locator in sorted(files)]
 
 
+def expand_repositories(patterns: Iterable[str], roots: tuple[Path, ...], cache: Path | None = None) -> list[RawFile]:
+    """As `expand`, but a git repository (a checkout, or a bare `repo.git`) is one file, identified by its commit."""
+    files: dict[str, RawFile] = {}
+    for pattern in patterns:
+        local = not REMOTE.match(pattern)
+        found = _expand_local(pattern, roots, git.is_repository) if local else expand([pattern], roots, cache)
+        files.update((file.locator, file) for file in found)
+    return [files[locator] for locator in sorted(files)]
+
+
 def variables(pattern: str) -> str:
     """The pattern with $VARS and ~ filled in; raises MissingInput for a variable that is not set."""
     missing = [name for name in re.findall(r"\$\{?(\w+)\}?", pattern) if name not in os.environ]
@@ -65,7 +77,14 @@ def variables(pattern: str) -> str:
     return os.path.expanduser(os.path.expandvars(pattern))
 
 
-def _expand_local(pattern: str, roots: tuple[Path, ...]) -> list[RawFile]:
+def _never(folder: Path) -> bool:
+    return False
+
+
+def _expand_local(
+    pattern: str, roots: tuple[Path, ...], is_one: Callable[[Path], bool] = _never
+) -> list[RawFile]:
+    """The files that a local pattern names; a folder for which `is_one` holds counts as one file."""
     pattern = os.path.normpath(pattern)  # two spellings of one path are one file
     # What the manifest wrote before the first wildcard stays in the locator as it is, variables and all.
     parts = pattern.split("/")
@@ -79,14 +98,24 @@ def _expand_local(pattern: str, roots: tuple[Path, ...]) -> list[RawFile]:
             paths = [base / p for p in glob.glob(variables(rest), root_dir=base, recursive=True)]
         else:
             paths = [base] if base.exists() else []
-        files = [f for path in sorted(paths) for f in _files(path) if not f.name.startswith(".") or f == base]
+        files = [f for path in sorted(paths) for f in _files(path, is_one) if not f.name.startswith(".") or f == base]
         if files:
-            return [RawFile(_joined(written, f, base), str(f), f.stat().st_size) for f in files]
+            return [_raw(_joined(written, f, base), f) for f in files]
         if paths and all(path.is_dir() for path in paths):
             raise MissingInput(f"{pattern}: the folder holds no files; give the path of a folder with data in it")
     looked = " and ".join(dict.fromkeys(str(root.resolve()) for root in roots))
     where = "" if Path(expanded).is_absolute() else f" (looked in {looked})"
     raise MissingInput(f"{pattern}: no such file{where}; correct the path, or remove it")
+
+
+def _raw(locator: str, path: Path) -> RawFile:
+    if path.is_file():
+        return RawFile(locator, str(path), path.stat().st_size)
+    try:
+        commit = git.head(path)
+    except UnreadableFile as error:
+        raise MissingInput(f"{locator}: {error}") from None
+    return RawFile(locator, str(path), git.size_bytes(path), commit)
 
 
 def _joined(written: str, file: Path, base: Path) -> str:
@@ -96,16 +125,17 @@ def _joined(written: str, file: Path, base: Path) -> str:
     return f"{written.rstrip('/')}/{inside}" if written and written != "." else inside
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
+def _files(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
+    if path.is_file() or is_one(path):
         return [path]
-    return sorted(
-        Path(folder) / name
-        for folder, subfolders, names in os.walk(path)
-        if not _hide(subfolders)
-        for name in names
-        if not name.startswith(".") and (Path(folder) / name).is_file()
-    )
+    found: list[Path] = []
+    for folder, subfolders, names in os.walk(path):
+        _hide(subfolders)
+        whole = [name for name in subfolders if is_one(Path(folder) / name)]
+        subfolders[:] = [name for name in subfolders if name not in whole]
+        found += (Path(folder) / name for name in whole)
+        found += (Path(folder) / n for n in names if not n.startswith(".") and (Path(folder) / n).is_file())
+    return sorted(found)
 
 
 def _hide(subfolders: list[str]) -> None:
@@ -117,6 +147,14 @@ def _expand_remote(pattern: str, cache: Path | None) -> list[RawFile]:
     url = variables(pattern)
     if have := cached(cache, url):
         return [RawFile(pattern, str(have[0]), have[1].size_bytes)]
+    if hub.is_hub(url):
+        try:
+            files = hub.expand(url)
+        except hub.HubError as error:
+            raise MissingInput(str(error)) from None
+        found = [RawFile(f.locator, f.path, f.size_bytes, f.identity) for f in files]
+        copies = [(file, cached(cache, file.path)) for file in found]
+        return [replace(file, path=str(have[0])) if have else file for file, have in copies]
     if is_http(url):
         try:
             told = described(url)

@@ -4,8 +4,8 @@ import importlib
 import unicodedata
 from collections.abc import Iterator
 
-from gristmill.curation import extract, features, filters, language, minhash, urls
-from gristmill.manifests import dedup, steps
+from gristmill.curation import columns, extract, features, filters, language, minhash, urls
+from gristmill.manifests import dedup, own_code, steps
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
@@ -25,6 +25,11 @@ READER_LIBRARIES = {
 def plan_extract(context: Context) -> Iterator[Planned]:
     for source_name, groups in context.groups.items():
         source = context.manifest.sources[source_name]
+        if source.own_reader:
+            code, version, libraries = own_code.inputs(context.loaded, [source.kind]), 0, ()
+        else:
+            code, libraries = [], READER_LIBRARIES[source.kind]
+            version = importlib.import_module(f"gristmill.curation.{source.kind}").VERSION
         for group in groups:
             files = {p.file.locator: p.file for p in group.pieces}
             params = {
@@ -36,17 +41,15 @@ def plan_extract(context: Context) -> Iterator[Planned]:
                 "pieces": [{"file": p.file.locator, "start": p.start, "end": p.end} for p in group.pieces],
             }
             raw = [Input(f"raw/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in files.values()]
-            reader = importlib.import_module(f"gristmill.curation.{source.kind}")
-            version = extract.VERSION * 1000 + reader.VERSION
             yield unit(
                 context,
                 "extract",
-                version,
+                extract.VERSION * 1000 + version,
                 group.name,
                 source_name,
                 params,
-                raw,
-                READER_LIBRARIES[source.kind],
+                [*raw, *code],
+                libraries,
             )
     context.digests.save()
 
@@ -82,14 +85,20 @@ def rules_of(source: Source) -> dict:
     chosen = filters.ruleset([] if "filters" in source.skip else source.filters, source.kind)
     return {
         "thresholds": {rule.label: rule.threshold for rule in chosen.rules},
-        "rules": [[rule.preset, rule.name, rule.feature, rule.op] for rule in chosen.rules],
+        "rules": [[rule.preset, rule.name, rule.feature, rule.op, rule.absent] for rule in chosen.rules],
         "cut_lines": chosen.cut_lines,
     }
 
 
 def plan_filter(context: Context) -> Iterator[Planned]:
+    named = {name: _features_beside(source) for name, source in context.manifest.sources.items()}
+    code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
+
     def one(source_name: str, source: Source, name: str) -> Unit:
-        measured = context.record("measure", source_name, name).output("features.arrow")
+        families = named[source_name]
+        files = [context.record("measure", source_name, name).output("features.arrow")]
+        if columns.needed(feature for features_of in families.values() for feature in features_of):
+            files.append(context.record("extract", source_name, name).output("texts.arrow"))
         params = {
             **rules_of(source),
             "languages": _languages(context, source),
@@ -101,10 +110,20 @@ def plan_filter(context: Context) -> Iterator[Planned]:
             name,
             source_name,
             params,
-            [measured],
+            [*files, *code[source_name]],
+            ("datatrove", "tldextract") if "url" in families else (),  # its lists, and the suffixes of domains
         )
 
     return per_unit(context, one)
+
+
+def _features_beside(source: Source) -> dict[str, list[str]]:
+    """What a source's rules ask for beside the text's features, by family."""
+    found: dict[str, list[str]] = {}
+    for _, _, feature, _, _ in rules_of(source)["rules"]:
+        if (family := columns.family(feature)) != "text":
+            found.setdefault(family, []).append(feature)
+    return found
 
 
 def plan_dedup(context: Context) -> list[Planned]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from gristmill.manifests import inputs, units
+from gristmill.manifests import hub, inputs, own_code, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError, Problem
@@ -74,7 +74,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
             groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
         except ManifestError as error:
             problems += error.problems
-    for look in (benchmark_files, tokenizer_files):
+    for look in (benchmark_files, tokenizer_files, own_code.check_named):
         try:
             look(loaded)
         except ManifestError as error:
@@ -125,12 +125,15 @@ def raw_files(loaded: Loaded, name: str, source: Source, expand: Expand = inputs
         except MissingInput as error:
             raise loaded.error(where, str(error)) from None
         paths = _chosen(sorted(set(listed)), source)  # ask the server only about the files that are read
+    if source.kind == "code" and expand is inputs.expand:
+        expand = inputs.expand_repositories
     files: dict[str, RawFile] = {}
     problems: list[Problem] = []
     for number, path in enumerate(paths):
         try:
+            path = hub.choosing(path, source.read.get("config"), source.read.get("split"))
             files |= {file.locator: file for file in expand([path], loaded.roots, loaded.cache)}
-        except MissingInput as error:
+        except (MissingInput, hub.HubError) as error:
             problems += loaded.error((*where, number) if source.paths else where, str(error)).problems
     if problems:
         raise ManifestError(problems)

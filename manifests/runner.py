@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gristmill.manifests import checks, model_steps, view
+from gristmill.manifests import checks, model_steps, own_code, view
 from gristmill.manifests import counts as counting
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
@@ -144,6 +144,7 @@ def run(
 ) -> list[StepState]:
     """Run the pipeline up to a step (default: all of it). Raises RunStopped, or ManifestError for a path that is gone."""
     context = open_context(loaded, place, retrain_tokenizer)
+    own_code.check_imported(loaded)
     place.run.mkdir(parents=True, exist_ok=True)
     place.store.sweep()
     locked = dict(view.read_lock(place.run))

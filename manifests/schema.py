@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gristmill.curation import duplicates, extract, filters
+from gristmill.curation import duplicates, extract, filters, own
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import KINDS
 from gristmill.curation.duplicates import DuplicateParams
@@ -59,8 +59,8 @@ class Strict(BaseModel):
 class Source(Strict):
     """One source: where its files are, and what is special about it."""
 
-    kind: Literal[KINDS]
-    """What sort of source this is; decides the reader and the default filters."""
+    kind: str
+    """What sort of source this is; decides the reader and the default filters. `module:function`: a reader of your own."""
     paths: list[str] = []
     """Files, folders or wildcards; local or fsspec URLs; $VARS are filled in."""
     paths_file: str | None = None
@@ -92,6 +92,15 @@ class Source(Strict):
     licence: str | None = None
     """Licence of records that state none themselves."""
 
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in KINDS and not re.match(own.REFERENCE, value):
+            raise ValueError(
+                f"{value!r} is not one of {', '.join(KINDS)}{meant(value, KINDS)} (or module:function, your own reader)"
+            )
+        return value
+
     @field_validator("paths", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
@@ -103,15 +112,25 @@ class Source(Strict):
             raise ValueError("give the source its files by `paths`, or by `paths_file` with `base` (one of the two)")
         if self.limit is not None and self.sample is not None:
             raise ValueError("`limit` and `sample` both choose files; give one of the two")
-        formats = extract.formats(self.kind)
-        if self.format is not None and self.format not in formats:
+        formats = () if self.own_reader else extract.formats(self.kind)
+        if not self.own_reader and self.format is not None and self.format not in formats:
             raise ValueError(f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}")
         filters.ruleset(self.filters, self.kind)
         return self
 
     @property
+    def own_reader(self) -> bool:
+        """Whether `kind` is a function of the manifest's author."""
+        return ":" in self.kind
+
+    @property
     def read_params(self) -> object | None:
-        """`read` as the kind's own dataclass, checked; None for a kind without options. Raises ValidationError."""
+        """`read` as the kind's own dataclass, checked; None for a kind without options. Raises ValidationError.
+
+        A reader of somebody's own gets the mapping as it is.
+        """
+        if self.own_reader:
+            return dict(self.read)
         params = extract.params_class(self.kind)
         return None if params is None else _checked(params).validate_python(self.read)
 
@@ -301,6 +320,8 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
 def _read_problems(name: str, source: Source) -> list[tuple[tuple, str]]:
     """What is wrong with a source's `read`, which only its kind can tell."""
     place = ("sources", name, "read")
+    if source.own_reader:
+        return []
     params = extract.params_class(source.kind)
     if params is None:
         return [(place, f"kind {source.kind} has no options of reading; remove it")] if source.read else []

@@ -12,21 +12,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from gristmill.curation import columns, features, filters, language, ledger, minhash, own, pii, shards
 from gristmill.curation import decontaminate as leaks
-from gristmill.curation import features, filters, language, ledger, minhash, pii, shards
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
-from gristmill.curation.extract import RawPiece, opened, params_class
+from gristmill.curation.extract import RawPiece, params_class
 from gristmill.curation.extract import extract as extract_files
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
+from gristmill.curation.remote import opened
+from gristmill.manifests import own_code
 from gristmill.manifests.store import Unit
 
 Counts = Mapping[str, object]
 
-SHARD_VERSION = 1
+SHARD_VERSION = 2
 """Of what `shard` itself does: joining verdicts, applying edits, writing the ledger."""
 
 SPAN_TYPE = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -40,12 +42,18 @@ VERDICT_SCHEMA = pa.schema(
     ]
 )
 
+FILTER_SCHEMA = VERDICT_SCHEMA.append(pa.field("detail", pa.string()))  # what a rule over words saw
+
 
 def extract(unit: Unit, out: Path) -> Counts:
     """Bytes to texts."""
     p = unit.params
-    paths = {i.name.removeprefix("raw/"): i.path for i in unit.inputs}
+    paths = {i.name.removeprefix("raw/"): i.path for i in unit.inputs if i.name.startswith("raw/")}
     pieces = [RawPiece(piece["file"], paths[piece["file"]], piece["start"], piece["end"]) for piece in p["pieces"]]
+    if ":" in p["kind"]:
+        read = own.reader(p["kind"], own_code.of_unit(p["kind"], unit.inputs))
+        options = ReadOptions(p["format"], p["columns"], p["read"])
+        return extract_files(pieces, unit.source or "", p["kind"], options, p["licence"], out, read)
     params = params_class(p["kind"])
     options = ReadOptions(p["format"], p["columns"], params(**p["read"]) if params else None)
     return extract_files(pieces, unit.source or "", p["kind"], options, p["licence"], out)
@@ -106,28 +114,52 @@ def filter_(unit: Unit, out: Path) -> Counts:
     measured = shards.read_table(unit.path("features.arrow"))
     thresholds = unit.params["thresholds"]
     rules = [
-        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"])
-        for preset, name, feature, op in unit.params["rules"]
+        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"], absent)
+        for preset, name, feature, op, absent in unit.params["rules"]
     ]
-    verdicts = filters.judge(measured, filters.Ruleset(tuple(rules), unit.params["cut_lines"]))
+    ruleset = filters.Ruleset(tuple(rules), unit.params["cut_lines"])
+    by_language = None
     if unit.params["languages"]:
         params = LanguageParams(**unit.params["languages"])
         scores = np.asarray(measured["language_score"].to_numpy())
         by_language = language.judge(measured["language"].to_pylist(), scores, params)
-        verdicts = _first(by_language, verdicts)
-    verdicts = verdicts.select(["rule", "value", "threshold"]).add_column(0, "id", measured["id"])
-    shards.write_batches(out / "verdicts.arrow", VERDICT_SCHEMA, verdicts.cast(VERDICT_SCHEMA).to_batches())
+    own_scores = {
+        rule.feature: own.Score(rule.feature, own_code.of_unit(rule.feature, unit.inputs))
+        for rule in rules
+        if columns.family(rule.feature) == "own"
+    }
+    verdicts = _judged(unit, measured, ruleset, own_scores, by_language).add_column(0, "id", measured["id"])
+    shards.write_batches(out / "verdicts.arrow", FILTER_SCHEMA, verdicts.cast(FILTER_SCHEMA).to_batches())
     return _verdict_counts(verdicts["rule"].to_pylist())
+
+
+def _judged(
+    unit: Unit, measured: pa.Table, ruleset: filters.Ruleset, scores: Mapping, by_language: pa.Table | None
+) -> pa.Table:
+    """The verdicts of the language and the rules; the texts are read a batch at a time, and only if a rule needs them."""
+    needed = columns.needed(rule.feature for rule in ruleset.rules)
+    parts: list[pa.Table] = []
+    start = 0
+    batches = shards.read_batches(unit.path("texts.arrow"), needed) if needed else [None]
+    for batch in batches:
+        size = measured.num_rows if batch is None else batch.num_rows
+        texts = None if batch is None else pa.Table.from_batches([batch])
+        earlier = by_language.slice(start, size) if by_language is not None else None
+        dropped = np.array(earlier["rule"].is_valid()) if earlier is not None else None
+        verdicts = filters.judge(measured.slice(start, size), ruleset, texts, scores, dropped)
+        parts.append(verdicts if earlier is None else _first(earlier, verdicts))
+        start += size
+    return pa.concat_tables(parts) if parts else filters.judge(measured, filters.Ruleset())
 
 
 def _first(earlier: pa.Table, later: pa.Table) -> pa.Table:
     """Row by row, the earlier verdict where it drops, else the later."""
     dropped = np.array(earlier["rule"].is_valid())
-    columns = {}
+    merged = {}
     for name in ("rule", "value", "threshold"):
         pairs = zip(dropped, earlier[name].to_pylist(), later[name].to_pylist(), strict=True)
-        columns[name] = pa.array([a if d else b for d, a, b in pairs], VERDICT_SCHEMA.field(name).type)
-    return pa.table(columns)
+        merged[name] = pa.array([a if d else b for d, a, b in pairs], VERDICT_SCHEMA.field(name).type)
+    return pa.table({**merged, "detail": later["detail"]})
 
 
 def _verdict_counts(rules: list[str | None]) -> Counts:
@@ -262,7 +294,7 @@ def _verdicts(unit: Unit, rows: int) -> list[dict]:
             if verdict.get("cluster_size"):
                 verdicts[row]["cluster_size"] = verdict["cluster_size"]
             if verdict["rule"]:
-                names = ("rule", "value", "threshold", "duplicate_of")
+                names = ("rule", "value", "threshold", "detail", "duplicate_of")
                 verdicts[row] = {"stage": stage, **{name: verdict.get(name) for name in names}}
     return verdicts
 
@@ -280,7 +312,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         "status": pa.array(["dropped" if v["rule"] else "kept" for v in verdicts], pa.string()),
         **{
             name: pa.array([v.get(name) for v in verdicts], _ledger_type(name))
-            for name in ("stage", "rule", "value", "threshold", "duplicate_of", "cluster_size")
+            for name in ("stage", "rule", "value", "threshold", "detail", "duplicate_of", "cluster_size")
         },
         **{name: measured[name] for name in ("language", "language_score", "content_hash")},
         "edits": pa.array(spans, EDIT_TYPE),

@@ -70,6 +70,8 @@ def _story(run: Path, row: dict) -> Iterable[str]:
         if row["threshold"] is not None:
             numbers += f" (threshold {row['threshold']:g})"
         yield f"dropped by {row['stage']}, rule {row['rule']}{numbers}"
+        if row.get("detail"):
+            yield f"  saw        {row['detail']}"
         if row["duplicate_of"]:
             yield f"  kept instead: {row['duplicate_of']}"
     known = {field.name for field in VERDICT_FIELDS}

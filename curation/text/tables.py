@@ -1,6 +1,6 @@
 """Rows of Parquet and Arrow files as dictionaries, a few hundred at a time, only the columns that are asked for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -16,12 +16,19 @@ _BATCH_ROWS = 256
 
 
 def parquet_rows(
-    stream: BinaryIO, choose: Choose, start: int, end: int | None
+    stream: BinaryIO, choose: Choose, start: int, end: int | None, named: Collection[str] | None = None
 ) -> Iterator[tuple[str, Row | Unextracted]]:
-    """(row=N, row) of the row groups whose first byte lies in [start, end); N counts from the file's first row."""
+    """(row=N, row) of the row groups whose first byte lies in [start, end); N counts from the file's first row.
+
+    If there are `named` columns, others that hold bytes, such as pictures, are not read: their value is b"".
+    """
     try:
         file = pq.ParquetFile(stream)
         columns = choose(file.schema_arrow.names)
+        unread = (
+            [] if named is None else [c for c in columns if c not in named and _bytes(file.schema_arrow.field(c).type)]
+        )
+        columns = [column for column in columns if column not in unread]
     except (pa.ArrowException, OSError) as error:
         _reraise_of_machine(error)
         raise UnreadableFile(
@@ -36,7 +43,8 @@ def parquet_rows(
             number = row
             try:
                 for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns):
-                    yield from _batch_rows(batch, number)
+                    for place, one in _batch_rows(batch, number):
+                        yield place, {**one, **dict.fromkeys(unread, b"")} if unread and isinstance(one, dict) else one
                     number += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 _reraise_of_machine(error)
@@ -51,6 +59,15 @@ def _reraise_of_machine(error: Exception) -> None:
     """Let an error of disk or network travel: pyarrow reports damage as OSError too, but without a number."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
+
+
+def _bytes(kind: pa.DataType) -> bool:
+    """Whether values of a type are bytes, or mostly."""
+    if isinstance(kind, pa.StructType):
+        return any(_bytes(field.type) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _bytes(kind.value_type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
 def _first_byte(column: pq.ColumnChunkMetaData) -> int:

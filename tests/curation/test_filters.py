@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gristmill.curation import columns
 from gristmill.curation.documents import KINDS
-from gristmill.curation.features import AFTER_CUTS, FEATURES, measure
+from gristmill.curation.features import AFTER_CUTS, measure
 from gristmill.curation.filters import DEFAULT_PRESET, OPERATORS, PRESETS, Rule, Ruleset, judge, ruleset
 
 PROSE = (
@@ -21,7 +22,9 @@ PROSE = (
 
 
 def verdict(text: str, preset: object) -> str | None:
-    return judge(measure(pa.array([text])).table, ruleset(preset, "crawl"))["rule"].to_pylist()[0]
+    rules = ruleset(preset, "crawl")
+    texts = {name: pa.nulls(1, pa.string()) for name in columns.needed(rule.feature for rule in rules.rules)}
+    return judge(measure(pa.array([text])).table, rules, pa.table(texts))["rule"].to_pylist()[0]
 
 
 def test_prose_of_eighty_words_passes_every_preset_that_takes_short_texts():
@@ -82,8 +85,9 @@ def test_fineweb_asks_in_the_order_of_its_pipeline_and_sees_the_text_after_the_c
 def test_the_verdict_names_the_first_rule_that_fails_with_value_and_threshold():
     table = measure(pa.array([PROSE, "too short", "I am your father.\n" * 4])).table
     found = judge(table, ruleset("gopher", "crawl"))
-    assert found.schema == pa.schema([("rule", pa.string()), ("value", pa.float64()), ("threshold", pa.float64())])
-    assert found.to_pylist() == [
+    numbers, words = pa.float64(), pa.string()
+    assert found.schema == pa.schema([("rule", words), ("value", numbers), ("threshold", numbers), ("detail", words)])
+    assert found.drop_columns("detail").to_pylist() == [
         {"rule": None, "value": None, "threshold": None},
         {"rule": "gopher.top_2_gram", "value": 1.0, "threshold": 0.2},
         {"rule": "gopher.dup_line_frac", "value": 0.75, "threshold": 0.3},
@@ -174,6 +178,10 @@ def test_presets_can_be_combined_in_any_order():
             [{"gopher": {"min_words": "many"}}],
             "rule gopher.min_words: threshold is 'many'; give a finite number",
         ),
+        (
+            [{"feature": "num_words", "op": ">", "threshold": 1}] * 2,
+            "rule custom.num_words stands twice; give each a name",
+        ),
         ([{"gopher": {"min_words": float("nan")}}], "threshold is nan; give a finite number"),
         ([{"gopher": {"min_words": True}}], "threshold is True; give a finite number"),
         ([{"gopher": 3}], "3 is no change"),
@@ -200,4 +208,4 @@ def test_an_unknown_kind_is_answered_with_advice():
 def test_every_preset_uses_known_features_and_unique_labels():
     for preset in PRESETS.values():
         assert len({rule.label for rule in preset.rules}) == len(preset.rules)
-        assert {rule.feature for rule in preset.rules} <= set(FEATURES.names)
+        assert {rule.feature for rule in preset.rules} <= {*columns.names(), "meta.opt_outs"}

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation.documents import Extracted, ReadOptions, Unextracted, UnreadableFile
-from gristmill.curation.text import read
+from gristmill.curation.text import TextParams, read
 
 
 def records(data: bytes, name: str = "a.jsonl", **options) -> list:
@@ -46,14 +46,84 @@ def test_a_row_has_its_fields_and_its_place():
         {"text": "a", "id": "x", "url": "u", "title": "t", "date": "2020-01-02", "license": "MIT", "skip": 1}
     )
     assert records(line.encode()) == [
-        Extracted(record="x@0", text="a", url="u", title="t", created="2020-01-02", licence="MIT", meta={})
+        Extracted(record="x@0", text="a", url="u", title="t", created="2020-01-02", licence="MIT", meta={"skip": 1})
     ]
 
 
 def test_columns_name_the_fields_and_other_names_go_to_meta():
     line = json.dumps({"content": "a", "info": {"lang": "de", "score": 0.5}, "text": "not this"})
-    (record,) = records(line.encode(), columns={"text": "content", "language": "info.lang", "stars": "info.stars"})
-    assert (record.text, record.meta) == ("a", {"language": "de"})
+    columns = {"text": "content", "language": "info.lang", "stars": "info.stars"}
+    (record,) = records(line.encode(), columns=columns)
+    assert (record.text, record.meta) == ("a", {"language": "de", "info": {"score": 0.5}, "text": "not this"})
+    (record,) = records(line.encode(), columns=columns, params=TextParams(meta=("info.score",)))
+    assert record.meta == {"language": "de", "info.score": 0.5}
+    (record,) = records(line.encode(), columns=columns, params=TextParams(meta=()))
+    assert record.meta == {"language": "de"}
+
+
+def test_what_is_long_or_bytes_stays_out_of_meta_and_is_named_unless_it_is_asked_for():
+    row = {
+        "text": "a",
+        "vector": [0.5] * 2_000,
+        "picture": {"bytes": b"\x89PNG", "path": "p"},
+        "score": 3,
+        "none": None,
+    }
+    left_out = {"columns_left_out": ["picture", "vector"], "score": 3}
+    assert records(parquet([row]), "a.parquet")[0].meta == left_out
+    assert records(arrow([row], pa.ipc.new_stream), "a.arrow")[0].meta == left_out
+    (record,) = records(parquet([row]), "a.parquet", params=TextParams(meta=("vector",)))
+    assert record.meta == {"vector": [0.5] * 2_000}
+    with pytest.raises(UnreadableFile, match=r"no column 'vectr', which read.meta asks for; did you mean 'vector'"):
+        records(parquet([row]), "a.parquet", params=TextParams(meta=("vectr",)))
+
+
+def test_text_that_parquet_holds_as_bytes_is_text():
+    assert records(parquet([{"text": "Grüße".encode()}]), "a.parquet")[0].text == "Grüße"
+    assert records(parquet([{"text": b"\xff"}, {"text": b"a"}]), "a.parquet")[0].rule == "undecodable"
+
+
+def test_a_json_array_may_be_called_json_lines():
+    assert [record.text for record in records(json.dumps(ROWS).encode(), "a.jsonl")] == ["Grüße", "two\nlines"]
+    assert [record.text for record in records(json.dumps(ROWS, indent=1).encode(), "a.jsonl")] == [
+        "Grüße",
+        "two\nlines",
+    ]
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t")])
+def test_a_table_of_fields_with_delimiters(name, delimiter):
+    lines = ["id,text,score", '7,"one ""1"", two\nlines",0.5', "8,Grüße,", "", "9,,1"]
+    data = "\r\n".join(line.replace(",", delimiter) for line in lines).encode()
+    found = records(data, name)
+    assert [(r.record, r.text, r.meta) for r in found[:2]] == [
+        ("7@row=0", f'one "1"{delimiter} two\nlines', {"score": "0.5"}),
+        ("8@row=1", "Grüße", {}),
+    ]
+    assert [(r.record, r.rule) for r in found[2:]] == [("9@row=2", "no_text")]
+
+
+def test_a_bad_line_of_a_table_costs_itself():
+    lines = [b"id,text", "1,ä".encode(), b'2,"never closed', b"3,b,too,many", b"4,c\xff", b"5", b'6,"x" y', b"7,d"]
+    found = records(b"\n".join(lines), "a.csv")
+    assert [getattr(r, "rule", None) or r.text for r in found] == [
+        "ä",
+        "never closed",
+        "bad_row",
+        "undecodable",
+        "bad_row",
+        "x y",
+        "d",
+    ]
+
+
+def test_a_table_in_another_encoding_or_without_a_text_column():
+    assert records("id,text\n1,café\n2,Müller\n".encode("cp1252"), "a.csv")[1].text == "Müller"
+    assert records("id,text\n1,café\n".encode("utf-16"), "a.csv")[0].text == "café"
+    with pytest.raises(UnreadableFile, match="no column 'text'; the columns are: id, body; set columns"):
+        records(b"id,body\n1,a\n", "a.csv")
+    with pytest.raises(UnreadableFile, match="no header in its first line"):
+        records(b"\n\n", "a.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,223 @@
+"""What a rule may ask about beside the text's features: a document's own columns, its `meta`, its address.
+
+| feature | what it is |
+|---|---|
+| a column of `FEATURES` | a number measured from the text |
+| `licence`, `url`, `title`, `language` | words |
+| `created` | a date; compared as far as the threshold is written |
+| `language_score` | a number |
+| `meta.key`, `meta.outer.inner` | whatever the reader recorded |
+| a column of `urls.URL_FEATURES` | a number measured from the address |
+| `module:function` | a number that a function of the manifest's author gives (`own`) |
+
+As a number, true and false are 1 and 0, a list is its length, and text that spells a number is that number. As words, a
+list is each of its elements. What is null, or no number where one is asked for, is absent.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from gristmill.curation.features import FEATURES
+
+FAMILIES = {
+    "licence": "words",
+    "url": "words",
+    "title": "words",
+    "language": "words",
+    "created": "date",
+    "language_score": "number",
+}
+"""Columns of a document that a rule may name -> how they are compared."""
+
+NUMERIC = ("text", "number", "url", "own")
+"""Families whose values are numbers and nothing else."""
+
+MEASURED = ("language", "language_score")
+"""Columns that `measure` writes; the others are written by `extract`."""
+
+_OWN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*\Z")
+_SEEN_CHARACTERS = 200
+
+
+def family(feature: object) -> str | None:
+    """How a feature is had and compared: text, url, own, meta, words, date, number; None if there is none of this name."""
+    if not isinstance(feature, str):
+        return None
+    if feature in FEATURES.names:
+        return "text"
+    if feature.startswith("meta."):
+        return "meta" if all(feature.split(".")) else None
+    if feature.startswith("url_"):
+        return "url" if feature in _url_features() else None
+    return FAMILIES.get(feature) or ("own" if _OWN.match(feature) else None)
+
+
+def names() -> list[str]:
+    """Every feature that has a fixed name."""
+    return [*FEATURES.names, *FAMILIES, *_url_features()]
+
+
+def _url_features() -> list[str]:
+    from gristmill.curation.urls import URL_FEATURES  # its suffix list and lists of words are not for everybody
+
+    return URL_FEATURES.names
+
+
+def needed(features: Iterable[str]) -> list[str]:
+    """The columns of a unit's texts that rules over these features read, in order of name; mostly none."""
+    found = set()
+    for feature in features:
+        kind = family(feature)
+        if kind == "own":
+            found.update(("text", "source", "kind", "locator", "url", "title", "created", "licence", "meta"))
+        elif kind in ("meta", "url"):
+            found.add(kind)
+        elif kind != "text" and feature not in MEASURED:
+            found.add(feature)
+    return sorted(found)
+
+
+class Values:
+    """The values of features for the rows of some documents, each feature had once."""
+
+    def __init__(self, texts: pa.Table, measured: pa.Table, features: Iterable[str]):
+        """`texts`: the columns that are `needed` for the features; `measured`: the rows' language, and its score."""
+        self._texts = texts
+        self._measured = measured
+        self._of_urls = list(dict.fromkeys(feature for feature in features if family(feature) == "url"))
+        self._url_table: pa.Table | None = None
+        self._meta: list[Mapping] | None = None
+
+    def of(self, feature: str) -> list:
+        """One value a row; None where a document has none."""
+        kind = family(feature)
+        if kind == "meta":
+            keys = feature.split(".")[1:]
+            return [_inside(meta, keys) for meta in self.meta()]
+        if kind == "url":
+            if self._url_table is None:
+                from gristmill.curation.urls import url_features
+
+                self._url_table = url_features(self._texts["url"], self._of_urls)
+            urls, found = self._texts["url"].to_pylist(), self._url_table[feature].to_pylist()
+            return [value if url else None for value, url in zip(found, urls, strict=True)]
+        return (self._measured if feature in MEASURED else self._texts)[feature].to_pylist()
+
+    def documents(self, rows: Iterable[int]) -> Iterator[tuple[int, str, Mapping]]:
+        """(row, text, the document's other columns with `meta` decoded) of some rows, as a function of `own` gets them."""
+        plain = {name: self._texts[name] for name in self._texts.column_names if name not in ("text", "meta")}
+        plain |= {name: self._measured[name] for name in MEASURED}
+        values = {name: column.to_pylist() for name, column in plain.items()}
+        texts, meta = self._texts["text"], self.meta()
+        for row in rows:
+            document = {name: column[row] for name, column in values.items()}
+            yield row, texts[row].as_py(), {**document, "meta": meta[row]}
+
+    def meta(self) -> list[Mapping]:
+        """Each row's `meta`, decoded."""
+        if self._meta is None:
+            self._meta = [json.loads(text) if text else {} for text in self._texts["meta"].to_pylist()]
+        return self._meta
+
+
+def _inside(meta: object, keys: Sequence[str]) -> object:
+    """The value at a path of keys; a key may have dots in it."""
+    if not keys:
+        return meta
+    if not isinstance(meta, Mapping):
+        return None
+    for count in range(1, len(keys) + 1):
+        key = ".".join(keys[:count])
+        if key in meta and (value := _inside(meta[key], keys[count:])) is not None:
+            return value
+    return None
+
+
+def numbers(values: Sequence[object], feature: str) -> np.ndarray:
+    """float64 [rows]: the values as numbers, NaN where there is none.
+
+    Raises ValueError where there are values, and all of them are words: the rule is written wrongly.
+    """
+    found = np.array([_number(value) for value in values], dtype=np.float64)
+    if values and np.isnan(found).all():
+        words = next((v for v in values if isinstance(v, str | Mapping) and v != ""), None)
+        if words is not None:
+            what = "a mapping" if isinstance(words, Mapping) else f"text ({words[:40]!r})"
+            remedy = "name a key inside it" if isinstance(words, Mapping) else "use op: in, with a list of words"
+            raise ValueError(f"feature {feature} is {what} and no number; {remedy}")
+    return found
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool | int | float):
+        try:
+            number = float(value)
+        except OverflowError:
+            return math.nan
+        return number if math.isfinite(number) else math.nan
+    if isinstance(value, list):
+        return float(len(value))
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return math.nan
+        return number if math.isfinite(number) else math.nan
+    return math.nan
+
+
+def membership(feature: str, op: str, threshold: Collection) -> Callable[[object], bool]:
+    """What tells of one present value whether it is in the list (for a list: any of its elements), or not in it.
+
+    A licence is judged as an SPDX expression: `MIT OR GPL-3.0-only` is allowed where MIT is; `permissive` and `copyleft`
+    stand for the lists of `code.spdx`.
+    """
+    listed = {_word(word) for word in threshold}
+    if feature == "licence":
+        return _licence(op, threshold)
+
+    def found(value: object) -> bool:
+        elements = value if isinstance(value, list) else [value]
+        return any(_word(element) in listed for element in elements)
+
+    return found if op != "not in" else lambda value: not found(value)
+
+
+def _licence(op: str, threshold: Collection) -> Callable[[object], bool]:
+    from gristmill.curation.code import spdx
+
+    groups = {"permissive": spdx.PERMISSIVE, "copyleft": spdx.COPYLEFT}
+    names = tuple(name for word in threshold for name in groups.get(str(word).lower(), (str(word),)))
+    allow, deny = (names, None) if op == "in" else (None, names)
+    return cache(lambda expression: spdx.allowed(expression, allow, deny))  # a source has few licences
+
+
+def dated(op: str, threshold: str) -> Callable[[object], bool]:
+    """What tells of an ISO 8601 date whether `date op threshold`, both as far as the threshold is written.
+
+    >>> dated("<=", "2019")("2019-05-31")
+    True
+    """
+    compare = {"<": str.__lt__, "<=": str.__le__, ">": str.__gt__, ">=": str.__ge__, "==": str.__eq__}[op]
+    return lambda date: compare(str(date)[: len(threshold)], threshold)
+
+
+def _word(value: object) -> str:
+    """A value as the word that it is compared as: 2019, 2019.0 and "2019" are one, true is "true"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def seen(value: object) -> str:
+    """A value in words, for a person who asks why; cut to a line's length."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= _SEEN_CHARACTERS else text[: _SEEN_CHARACTERS - 1] + "…"
