@@ -27,20 +27,21 @@ _STAMP = re.compile(
     r"\[?(?:(?P<day>\d{4}-\d\d-\d\d)[ T]|[A-Z][a-z]{2} \d{1,2} )?\d{1,2}:\d\d(?::\d\d)?(?:[+-]\d\d:?\d\d|Z)?\]?[ \t]+"
 )
 _SPOKEN = re.compile(r"<[ @+%&~!]?([^<>\s][^<>\n]{0,39})>[ \t]?(.*)")
+_COMMON = re.compile(r"\[?\d\d:\d\d(?::\d\d)?\]? <[ @+]?([^<>\s@+%&~! ]{1,40})>[ \t]?(.*)")  # nine lines of ten
 _TABBED = re.compile(r"[@+%&~!]?([^\s\t]{1,40})\t(.*)")  # WeeChat
 _ACTED = re.compile(r"(?:Action: |\* ?|=== )(?=[^\s*=])(\S{1,40}) +(.*)")
 _EVENT = re.compile(
     r"(?:-!-|\*\*\*|<?--+>?|=!=|==|!)(?:[ \t]|$)"  # irssi, ZNC, WeeChat
     r"|(?:=== |\* |\*\*\* )?(?:Now talking (?:in|on)|Topic |Mode |mode/[#&\w]|Nick change:|\S+ sets mode)"
     r"|(?:=== |\* )?\S+ {1,2}(?:_ ?)?(?:[\[(][^\])\s]*[@!][^\])\s]*[\])] +)?(?:has )?(?:joined|left|quit)"
-    r"(?: [#&]| \(|:| IRC\b|\.?$)"  # eggdrop, HexChat, Ubuntu's bot
+    r"(?: [#&]| \(|:| [Ii][Rr][Cc]\b|\.?$)"  # eggdrop, HexChat, Ubuntu's bot
     r"|(?:=== |\* )?\S+ (?:is now known as|set the topic|changed the topic|sets mode|gives (?:channel|voice)|removes (?:channel|voice)) "
-    r"|=== \S+ {0,2}(?:_ )?\["
+    r"|=== (?:\S+ {0,2}(?:_ )?\[|.{1,60} \[.{0,80}@\S*\] +has (?:joined|left|quit)|.{1,60} is now known as \S+$)"
     r"|-[^\s-]\S*- "  # notices, mostly spam
 )
 _DAY_BEGINS = re.compile(
     r"(?:---|\*\*\*\*|Session Start:|#?--)\s*(?:Log (?:opened|closed)|Day changed|BEGIN(?:NING)? LOGGING(?: AT)?|ENDING LOGGING(?: AT)?)?[ :]*"
-    r"(?:\[?[A-Z][a-z]{2},? )?(?P<month>[A-Z][a-z]{2}) (?P<date>\d{1,2})(?: \d\d:\d\d(?::\d\d)?)? (?P<year>\d{4})"
+    r"(?:\[?[A-Z][a-z]{2},? )?(?P<month>[A-Z][a-z]{2}) {1,2}(?P<date>\d{1,2})(?: \d\d:\d\d(?::\d\d)?)? (?P<year>\d{4})"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FILE_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
@@ -127,14 +128,16 @@ def _read_line(line: str) -> tuple[str, str | None]:
 
     A line of no known form, such as one that goes on, stays as it is but for its time.
     """
+    if found := _COMMON.match(line):
+        return f"<{found[1]}> {found[2]}", None
     stamp = _STAMP.match(line)
     date = stamp["day"] if stamp else None
     rest = line[stamp.end() :] if stamp else line
+    if rest.startswith("*\t"):
+        rest = "* " + rest[2:]
     if found := _SPOKEN.match(rest):
         return f"<{found[1].strip()}> {found[2]}", date
-    if stamp and stamp[0][-1] == "\t" and (found := _TABBED.match(rest)):
-        if found[1] == "*":
-            return f"* {found[2]}", date
+    if stamp and "\t" in stamp[0] and (found := _TABBED.match(rest)):
         return ("" if found[1] in _SYSTEM else f"<{found[1]}> {found[2]}"), date
     if _EVENT.match(rest):
         return "", date

@@ -172,7 +172,7 @@ def _document(thread: list[Message], text_of: Callable[[Message], str], record: 
     known: set[str] = set()  # the lines of the messages so far: nobody quotes what comes later
     for message in thread:
         body = text_of(message)
-        is_reply = bool(message.references or _REPLY.match(message.subject))
+        is_reply = bool(parts or message.references or _is_reply(message.subject))
         words = own_words(body, is_reply, known)
         if len(thread) > 1:
             known.update(line_keys(body))

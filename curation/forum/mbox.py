@@ -20,10 +20,10 @@ _FROM = (
 FROM_LINE = re.compile(_FROM + rb"[ \t\r]*\n?")
 """The line before each message of an mbox. The date is demanded, since many archives leave a body's "From " bare."""
 
-_NEXT = re.compile(rb"(?:\A|\n\r?\n|\n\r?[ \t]+\r?\n)(?=(" + _FROM + rb"[ \t\r]*\n))")
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LENGTH = re.compile(rb"^Content-Length:[ \t]*(\d{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _HEADERS_END = re.compile(rb"\n\r?\n")
+_BLANK = re.compile(rb"(?:^|\n)[ \t]*\r?\n$")
 _CHUNK_BYTES = 2**20
 _LONGEST_FROM = 2**12
 
@@ -64,21 +64,28 @@ def split_mbox(stream: BinaryIO) -> Iterator[tuple[int, int, bytes | None]]:
 
 def _end(buffer: bytes, start: int, scanned: int, whole: bool) -> int | None:
     """Where the message that begins at `start` ends and another begins; None if that is not in the buffer."""
-    found = _NEXT.search(buffer, scanned)
-    while found and found.start(1) <= start:
-        found = _NEXT.search(buffer, found.start(1) + 5)
-    if not found:
+    end = _next(buffer, max(scanned, start + 1), len(buffer))
+    if end is None:
         return None
-    end = found.start(1)
     # mboxcl2 leaves a body's From_ lines bare and says its length: right if the next message begins where it ends.
     headers = _HEADERS_END.search(buffer, start, end) if whole else None
     stated = _LENGTH.search(buffer, start, headers.start() + 1) if headers else None
     place = headers.end() + int(stated[1]) if stated else 0
     if place > end:
-        exact = _NEXT.search(buffer, max(start, place - 4), place + _LONGEST_FROM)
-        if exact and abs(exact.start(1) - place) <= 4:
-            return exact.start(1)
+        exact = _next(buffer, place - 4, place + 8)
+        if exact is not None:
+            return exact
     return end
+
+
+def _next(buffer: bytes, first: int, last: int) -> int | None:
+    """Where a From_ line begins that a blank line precedes."""
+    place = buffer.find(b"\nFrom ", max(0, first - 1), last)
+    while place >= 0:
+        if _BLANK.search(buffer, max(0, place - 80), place + 1) and FROM_LINE.match(buffer, place + 1):
+            return place + 1
+        place = buffer.find(b"\nFrom ", place + 1, last)
+    return None
 
 
 def _message(data: bytes, offset: int, skipped: int) -> tuple[int, int, bytes | None]:
@@ -88,4 +95,4 @@ def _message(data: bytes, offset: int, skipped: int) -> tuple[int, int, bytes | 
     line = FROM_LINE.match(data)
     data = data[line.end() :] if line else data
     # Undo the writer's escape of a body's line "From ..." (in mboxrd also of ">From ...").
-    return offset, size, _ESCAPED.sub(rb"\1", data) if b"\n>" in data else data
+    return offset, size, _ESCAPED.sub(rb"\1", data) if b">From " in data else data

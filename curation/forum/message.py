@@ -94,7 +94,7 @@ def _unfolded(headers: dict[bytes, bytes], name: bytes) -> str:
 
 
 def _ids(value: str) -> list[str]:
-    return [tidy(found) for found in _IDS.findall(value)]
+    return [found if found.isascii() and found.isprintable() else tidy(found) for found in _IDS.findall(value)]
 
 
 def _date(value: str) -> datetime.datetime | None:

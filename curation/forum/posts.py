@@ -45,19 +45,28 @@ def chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
+_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ufffe\uffff]")  # what either of the others changes
+_ODD_BYTES = bytes([*range(9), *range(11, 32), 127])
 _LINE_ENDS = re.compile("\r\n?|\x0c|\x85|\u2028|\u2029")
-_TRAILING = re.compile("[ \t\xa0]\n")
 
 
 def tidy(text: str) -> str:
     """The text with "\\n" line ends and without control characters, lone surrogates and trailing white space."""
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
-    text = _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))
-    if _TRAILING.search(text):
+    if _has_odd(text):
+        text = _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))
+    if " \n" in text or "\t\n" in text or "\xa0\n" in text:
         # Line by line: one regex that removes them is quadratic on runs of spaces.
         text = "\n".join([line.rstrip(" \t\xa0") for line in text.split("\n")])
     return text.rstrip(" \t\xa0")
+
+
+def _has_odd(text: str) -> bool:
+    if not text.isascii():
+        return bool(_ODD.search(text))
+    data = text.encode()  # 20 times as fast as the regex
+    return len(data.translate(None, _ODD_BYTES)) < len(data)
 
 
 def without_unwanted(text: str) -> str:

@@ -9,15 +9,28 @@ the lines decides (`_is_quotation`).
 import re
 from collections.abc import Container
 
+from gristmill.curation.forum.copies import without_copies
+
 _MARKS = re.compile(r"[ \t]*(?:(?!R>)[A-Za-z]{1,12}>|[>|])[>|\s]*")
 _ONE_MARK = re.compile(r"[ \t]*(?:[A-Za-z]{1,12}>|[>|])")
 _RARE_MARK = re.compile(r"[ \t]*[A-Za-z|]")  # `Ann> ` and `| ` quote too, but begin prompts and tables as often
 _WROTE = re.compile(
-    r"(?:wrote|writes?|said|schrieb|schreef|skrev|a .{0,2}crit|ha scritto|escribió|escreveu|написал)\b.{0,100}$"
+    r"(?:wrote|writes?|said|schrieb|schreef|skrev|kirjoitti|napisała?|napsala?|napísala?|написала?|пишет|писала?|пише"
+    r"|a .{0,2}crit|ha scritto|a scris|va escriure|escribió|escreveu|yazdı|menulis|έγραψε|כתב|írta|ezt írta)\b.{0,100}$"
+    r"|(?:写道|寫道|書きました|のメッセージ|작성|씀)\s?[:：]?.{0,20}$"
     r"|<[^<>]{1,100}(?: at |@)[^<>]{1,100}>\s?:$",
     re.IGNORECASE,
 )
-_WROTE_BEGINS = re.compile(r"\s*(?:On|At|In|Le|Am|El|Il|Em|Quoting|Den|Op)\b|\s*\"?[^:]{2,60}<")
+_WROTE_BEGINS = re.compile(
+    r"\s*(?:On|At|In|Le|Am|El|Il|Em|Quoting|Den|Op|W dniu|Dne|Dňa|On|Pada|Στις|В|ב)\b|\s*\"?[^:]{2,60}<"
+)
+_DATED_WROTE = re.compile(
+    r"[?\ufeff\s:]{0,9}(?:(?:On|At|Am|Le|El|Il|Em|Den|Op|W dniu|Dne)\b.{0,250}\d.{0,250}|.{2,80}<[^<>]{1,100}(?: at |@)[^<>]{1,100}>,? )"
+    r"(?:wrote|writes|schrieb|schreef|skrev|a écrit|ha scritto|escribió|escreveu|napisał\(a\)|napisał|napsal)\b.{0,100}:$",
+    re.IGNORECASE,
+)
+_NAMED_WROTE = re.compile(r"[\w.,'\" -]{2,60} (?:wrote|writes|schrieb|a écrit):")
+_DATE_ALONE = re.compile(r"(?:On|At|Am|Le|El|Il|Em|Den|Op) .{0,60}\d{4}.{0,20}[\d,)]")
 _ONLY_IN_MAILS = re.compile(
     r"(?:wrote|writes|schrieb):\s*$|mailing list$|/listinfo/|posting-guide\.html|HTML version deleted"
     r"|-Original Message-|^(?:From|Sent|To|Cc|Subject): \S|== .*<.* at .*>$"
@@ -25,20 +38,20 @@ _ONLY_IN_MAILS = re.compile(
 _ELLIPSIS = re.compile(
     r"\s*(?:[\[<(]?\.{2,}[\]>)]?|[\[<(]*(?:snip|\.\.\.|deleted|cut)[^\n]{0,20}[\]>)]+)?\s*$", re.IGNORECASE
 )
-_ORIGINAL = re.compile(r"\s?-{3,20}\s*(?:Original|Ursprüngliche|Message d'origine|Mensaje original)\b")
-_COPIED_HEADER = re.compile(r"\s?\*?(?:From|Sent|Date|To|Cc|Subject|Von|Gesendet|An|Betreff|Reply-To)\s?:\*?\s")
 _SCRUBBED = re.compile(
     r"^-{10,20} next part -{10,20}\n(?:An? .{0,80} scrubbed\.\.\.\n(?:\S.*\n)*)?|^[ \t]*\[\[.{1,40} HTML version deleted\]\]\n"
     r"|^An? .{0,80} scrubbed\.\.\.\n(?:[A-Za-z]{3,4}\s?: .*\n)*",
     re.MULTILINE,
 )
 _RULE = re.compile(r"[_=*-]{20,}")
+_RULES = ("____", "====", "****", "----")
 _LIST_FOOTER = re.compile(r"mailing list|listinfo|unsubscribe", re.IGNORECASE)
 _CODE = re.compile(
     r"<-|[\w.\])]\s?=[^>]|[\w.]\(|^(?:import|from|for|if|def|print|library|class)\b.*[\w)*:]$|^\w+\[|\$\w|^#|^[})]|^[\w.$]+$"
 )
-
-
+_PROSE = re.compile(r"[*(\"'-]? ?[A-Za-z][\w',;-]*(?: [A-Za-z(][\w',;.)-]*){4,}[?!.:,;]*(?: |$)")
+"""Five words in a row, which no line of R, Python or C has outside of strings and comments."""
+_MANY_BLANK = re.compile(r"\n{3,}")
 _LEAST_KEY = 8
 _NO_SPACES = {ord(space): None for space in " \t\r\v\f\x1c\x1d\x1e\x1f"}
 
@@ -48,38 +61,59 @@ def own_words(body: str, is_reply: bool, known: Container[str]) -> str:
 
     `known` holds the lines of the thread's messages, each as `line_key` gives it.
     """
-    body += "\n"
     if "scrubbed..." in body or " next part -" in body or " HTML version deleted]]" in body:
         body = _SCRUBBED.sub("\n", body)
     lines = body.split("\n")
-    lines = _without_copies(_without_footers(lines), known)
+    if any(rule in body for rule in _RULES):
+        lines = _without_footers(lines)
+    lines = without_copies(lines, known, _MARKS)
+    if ">" in body or "|" in body or "\n:" in body:
+        lines = _without_quotations(lines, is_reply, known)
+    if is_reply:
+        lines = _without_attributions(lines)
+    return _MANY_BLANK.sub("\n\n", "\n".join(_without_signature(lines))).strip("\n")
+
+
+def _without_quotations(lines: list[str], is_reply: bool, known: Container[str]) -> list[str]:
     kept: list[str] = []
-    start = 0
-    while start < len(lines):
-        end = start
-        while end < len(lines) and _MARKS.match(lines[end]):
-            end += 1
-        if end == start:
-            kept.append(lines[start])
-            start += 1
-        elif _is_quotation(lines[start:end], kept, is_reply, known):
-            first = _attribution(kept)
-            del kept[len(kept) if first is None else first :]
-            kept.append("")
-            start = end
-        else:
-            kept += lines[start:end]
-            start = end
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(_without_signature(kept))).strip("\n")
+    block: list[str] = []
+    for line in [*lines, ""]:
+        if (">" in line or "|" in line) and _MARKS.match(line):
+            block.append(line)
+            continue
+        if line.startswith(":") and (block or _attribution(kept) is not None):
+            block.append(line)  # some quote with colons, but only an attribution tells
+            continue
+        if block:
+            if _is_quotation(block, kept, is_reply, known):
+                first = _attribution(kept)
+                del kept[len(kept) if first is None else first :]
+                kept.append("")
+            else:
+                kept += block
+            block = []
+        kept.append(line)
+    return kept[:-1]
+
+
+def _without_attributions(lines: list[str]) -> list[str]:
+    """Without "On Monday A wrote:" where what A wrote was cut out by the author."""
+    fresh = True  # nothing has been said yet
+    kept = []
+    for line in lines:
+        if line and line[-1] in ":：" and (_DATED_WROTE.match(line) or (fresh and _NAMED_WROTE.fullmatch(line))):
+            continue
+        fresh = fresh and not line
+        kept.append(line)
+    return kept
 
 
 def line_keys(body: str) -> list[str]:
-    """The keys of all lines, as `line_key` gives them one by one."""
-    return [
-        key
-        for line in body.translate(_NO_SPACES).split("\n")
-        if len(key := line if line.isascii() else "".join(line.split())) >= _LEAST_KEY
-    ]
+    """The keys of all lines of a text, as `line_key` gives them one by one, but the empty ones."""
+    lines = body.translate(_NO_SPACES).split("\n")
+    if not body.isascii():
+        lines = ["".join(line.split()) for line in lines]
+    return [line for line in lines if len(line) >= _LEAST_KEY]
 
 
 def line_key(line: str) -> str:
@@ -98,6 +132,9 @@ def _is_quotation(block: list[str], kept: list[str], is_reply: bool, known: Cont
     told = [key for line in block if (key := line_key(_MARKS.sub("", line, count=1)))]
     found = sum(_is_known(line, known) for line in block)
     if told and 3 * found >= len(told):
+        return True
+    prose = sum(bool(_PROSE.match(line)) for line in contents)
+    if prose and (is_reply or 2 * prose >= sum(map(bool, contents))):
         return True
     rare = sum(bool(_RARE_MARK.match(line)) for line in block)
     if not is_reply or 2 * rare > len(block):
@@ -121,7 +158,7 @@ def _attribution(kept: list[str]) -> int | None:
     last = len(kept) - 1
     while last >= 0 and len(kept) - last < 5 and _ELLIPSIS.match(kept[last][:60]):
         last -= 1
-    if last < 0 or not kept[last].endswith((":", "...", ">")):
+    if last < 0 or not kept[last].endswith((":", "...", ">", "：")):
         return None
     for first in range(last, max(-1, last - 4), -1):
         sentence = " ".join(kept[first : last + 1])
@@ -129,52 +166,13 @@ def _attribution(kept: list[str]) -> int | None:
             return None
         if _WROTE.search(sentence):
             # A sentence that is broken over lines began above, unless this line begins one itself.
-            if not _WROTE_BEGINS.match(kept[first]) and first and _WROTE_BEGINS.match(kept[first - 1][:100]):
+            above = kept[first - 1][:100] if first else ""
+            if _DATE_ALONE.fullmatch(above):
+                return first - 1
+            if not _WROTE_BEGINS.match(kept[first]) and _WROTE_BEGINS.match(above):
                 return first - 1
             return first
     return None
-
-
-def _without_copies(lines: list[str], known: Container[str]) -> list[str]:
-    """Without a mail that was copied whole and unmarked below the answer, as Outlook does, from its headers on.
-
-    Where the copy's lines are marked after all, only its headers go, and the rest is judged like any quotation.
-    """
-    for start, line in enumerate(lines):
-        if len(line) > 200:
-            continue
-        end = start
-        if _ORIGINAL.match(line) or (start and line.startswith(("From:", "*From:", "Von:"))):
-            end = _end_of_headers(lines, start)
-        elif line.startswith("On ") and line.endswith("wrote:") and _copied(line, lines[start + 1 : start + 41], known):
-            end = start + 1
-        if end > start:
-            while end < len(lines) and not lines[end]:
-                end += 1
-            return lines[:start] + (lines[end:] if end < len(lines) and _MARKS.match(lines[end]) else [])
-    return lines
-
-
-def _end_of_headers(lines: list[str], start: int) -> int:
-    """Index behind a copied mail's headers; `start` where these are fewer than three without a line that says so."""
-    marked = bool(_ORIGINAL.match(lines[start]))
-    end = start + marked
-    headers = 0
-    while end < len(lines) and (not headers or lines[end]):
-        if _COPIED_HEADER.match(lines[end]):
-            headers += 1
-        elif lines[end] and not (headers and lines[end][0].isspace()):
-            break  # neither a header nor the continuation of one
-        end += 1
-    return end if marked or headers >= 3 else start
-
-
-def _copied(attribution: str, rest: list[str], known: Container[str]) -> bool:
-    """Whether what follows an attribution is its quotation, though nothing marks it (HTML that became text)."""
-    if any(_MARKS.match(line) for line in rest[:3]):
-        return False
-    told = [key for line in rest if (key := line_key(line))]
-    return "<mailto:" in attribution or 3 * sum(key in known for key in told) > len(told)
 
 
 def _without_footers(lines: list[str]) -> list[str]:
@@ -182,7 +180,11 @@ def _without_footers(lines: list[str]) -> list[str]:
     kept = []
     inside = False
     for number, line in enumerate(lines):
-        if _RULE.fullmatch(line) and any(_LIST_FOOTER.search(below) for below in lines[number + 1 : number + 4]):
+        if (
+            line[:4] in _RULES
+            and _RULE.fullmatch(line)
+            and any(_LIST_FOOTER.search(below) for below in lines[number + 1 : number + 4])
+        ):
             inside = True
         inside = inside and bool(line)
         if not inside:

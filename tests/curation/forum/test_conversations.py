@@ -4,13 +4,16 @@ import io
 import json
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted
+from gristmill.curation import forum
+from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
 from gristmill.curation.forum import conversations
-from gristmill.curation.forum.conversations import Conversation
+from gristmill.curation.forum.posts import ForumParams
 
 
 def said(identity, text, parent=None, role=None, **more) -> dict:
@@ -18,9 +21,9 @@ def said(identity, text, parent=None, role=None, **more) -> dict:
     return {"message_id": identity, "parent_id": parent, "text": text, "role": role, "lang": "en", **more}
 
 
-def read(rows) -> list:
+def read(rows, paths="best") -> list:
     data = b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
-    return list(conversations.read(io.BytesIO(data), "x.jsonl", ReadOptions()))
+    return list(conversations.read(io.BytesIO(data), "x.jsonl", ReadOptions(params=ForumParams(paths=paths))))
 
 
 FLAT = [
@@ -47,25 +50,60 @@ def nested(identity="p") -> dict:
 
 
 def test_the_best_path_is_the_document_and_the_other_messages_are_counted():
-    assert read(FLAT) == [
-        NotDocument("not_on_best_path"),
-        Extracted(
-            record="p",
-            text=TEXT,
-            created="2023-02-07T17:29:24+00:00",
-            meta={"tree_id": "p", "messages": 3, "lang": "en", "synthetic": 1},
-        ),
-        NotDocument("reply_in_thread"),
-        NotDocument("reply_in_thread"),
-    ]
+    found = Extracted(
+        record="p",
+        text=TEXT,
+        created="2023-02-07T17:29:24+00:00",
+        meta={"tree_id": "p", "messages": 3, "lang": "en", "synthetic": 1},
+    )
+    reply = NotDocument("reply_in_thread")
+    assert read(FLAT) == [NotDocument("not_on_best_path"), found, reply, reply]
 
 
-def test_all_three_shapes_give_the_same_text():
+def test_all_three_shapes_give_the_same_text_and_account_for_every_message():
     tree = {"message_tree_id": "p", "tree_state": "ready_for_export", "prompt": nested()}
-    assert [
-        record.text for rows in ([tree], [nested()], FLAT) for record in read(rows) if isinstance(record, Extracted)
-    ] == [TEXT] * 3
-    assert len(read([tree])) == len(read([nested()])) == 1
+    for rows in ([tree], [nested()], FLAT):
+        records = read(rows)
+        assert [record.text for record in records if isinstance(record, Extracted)] == [TEXT]
+        assert len(records) == len(FLAT)
+
+
+def test_all_paths_are_a_document_for_each_leaf():
+    for rows in ([nested()], FLAT):
+        records = read(rows, "all")
+        documents = {record.record: record.text for record in records if isinstance(record, Extracted)}
+        assert documents == {"q": TEXT, "r2": "User: Why?\n\nAssistant: Second best."}
+        assert records.count(NotDocument("reply_in_thread")) == 2
+
+
+def test_a_comb_of_leaves_gives_no_more_text_than_a_thread_may_have(monkeypatch):
+    monkeypatch.setattr(conversations, "MAX_THREAD_BYTES", 10_000)
+    rows = [said("n0", "x" * 10)]
+    for n in range(1, 300):
+        rows += [said(f"n{n}", "x" * 10, f"n{n - 1}", rank=0), said(f"leaf{n}", "x" * 10, f"n{n - 1}", rank=1)]
+    records = read(rows, "all")
+    assert len(records) == len(rows)
+    assert sum(len(record.text) for record in records if isinstance(record, Extracted)) < 30_000
+    assert any(getattr(record, "rule", "") == "thread_too_large" for record in records)
+
+
+def test_a_chain_of_100_000_messages_is_one_thread():
+    rows = [said("0", "a")] + [said(str(n), "a", str(n - 1)) for n in range(1, 100_000)]
+    records = read(rows[::-1])
+    assert len(records) == len(rows)
+    assert [record.meta["messages"] for record in records if isinstance(record, Extracted)] == [100_000]
+
+
+def test_parquet_is_read_like_json_lines():
+    empty = {key: None for row in FLAT for key in row}
+    labels = {"name": ["spam"], "value": [0.0]}
+    table = pa.Table.from_pylist([{**empty, **row, "labels": labels} for row in FLAT])
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    sink.seek(0)
+    assert list(forum.read(sink, "oasst.parquet", ReadOptions())) == read(FLAT)
+    with pytest.raises(UnreadableFile, match="parquet file is damaged"):
+        list(forum.read(io.BytesIO(sink.getvalue()[:200]), "oasst.parquet", ReadOptions()))
 
 
 def test_without_ranks_the_first_reply_is_taken():
@@ -126,10 +164,6 @@ def test_messages_that_answer_each_other_in_a_circle_are_orphans():
     ]
 
 
-def test_a_conversation_reads_as_talk():
-    assert Conversation((("system", "Be kind."), ("user", "Hi"))).text() == "System: Be kind.\n\nUser: Hi"
-
-
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -157,15 +191,15 @@ def test_rows_of_any_shape_are_each_accounted_for_once(rows):
 
 def test_every_row_of_real_files_is_accounted_for(samples):
     expected = {
-        "en_100_tree.jsonl": {Extracted: 100},
-        "en_100_message.jsonl": {Extracted: 100},
+        "en_100_tree.jsonl": {Extracted: 100, NotDocument: 1067},
+        "en_100_message.jsonl": {Extracted: 100, NotDocument: 1067},
         "oasst1-en-validation.messages.jsonl": {Extracted: 154, NotDocument: 1421, Unextracted: 69},
     }
     for name, counts in expected.items():
         data = (samples / "forum" / "oasst" / name).read_bytes()
         records = read([data])
         assert Counter(map(type, records)) == counts
-        assert len(records) == data.count(b"\n")
+        assert len(records) == data.count(b'"parent_id"') + data.count(b'"prompt"')
         for record in records:
             if isinstance(record, Extracted):
                 assert record.text.startswith("User: ")
@@ -174,7 +208,7 @@ def test_every_row_of_real_files_is_accounted_for(samples):
 def test_trees_and_nested_messages_of_the_same_talk_agree(samples):
     folder = samples / "forum" / "oasst"
     trees, messages = (
-        [record.text for record in read([(folder / f"en_100_{name}.jsonl").read_bytes()])]
+        [getattr(record, "text", None) for record in read([(folder / f"en_100_{name}.jsonl").read_bytes()])]
         for name in ("tree", "message")
     )
     assert trees == messages

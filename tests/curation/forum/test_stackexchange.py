@@ -5,12 +5,11 @@ import io
 from html import escape
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
-from gristmill.curation.forum import stackexchange
-from gristmill.curation.forum.stackexchange import html_text, site_of, tidy
+from gristmill.curation.forum import stackexchange, stackexchange_rows
+from gristmill.curation.forum.posts import ForumParams, tidy
+from gristmill.curation.forum.stackexchange import site_of
 
 BOM = "\ufeff"
 
@@ -64,8 +63,15 @@ def test_the_accepted_answer_comes_first_then_by_score_then_by_id():
         url="https://tea.stackexchange.com/questions/1",
         title="A title",
         created="2020-01-02T03:04:05.678",
-        licence="CC-BY-SA",
-        meta={"score": 3, "tags": ["a", "b-c"], "answers": 3, "accepted": True, "answer_scores": [-1, 5, 5]},
+        licence="CC-BY-SA-4.0",
+        meta={
+            "score": 3,
+            "tags": ["a", "b-c"],
+            "answers": 3,
+            "accepted": True,
+            "answer_ids": [4, 3, 9],
+            "answer_scores": [-1, 5, 5],
+        },
     )
     assert records[1:] == [NotDocument("answer_in_thread")] * 3
 
@@ -86,8 +92,8 @@ def test_what_is_no_thread_is_named():
         NotDocument("tag_wiki"),
         NotDocument("post_type_77"),
         Unextracted("row4", "malformed_row"),
-        Unextracted("6@row7", "duplicate_id"),
         Unextracted("5", "empty_text", url="https://tea.stackexchange.com/questions/5"),
+        Unextracted("6@row7", "duplicate_id"),
         Unextracted("3", "orphan_answer"),
     ]
     assert [record.record for record in documents(records)] == ["6"]
@@ -96,6 +102,66 @@ def test_what_is_no_thread_is_named():
 def test_licences_of_a_thread_are_one_spdx_expression():
     records = read(dump(question(1, ContentLicense="CC BY-SA 4.0"), answer(2, 1, ContentLicense="CC BY-SA 3.0")))
     assert documents(records)[0].licence == "CC-BY-SA-3.0 AND CC-BY-SA-4.0"
+
+
+@pytest.mark.parametrize(
+    ("created", "licence"),
+    [
+        ("2011-04-07T23:59:59.000", "CC-BY-SA-2.5"),
+        ("2011-04-08T00:00:00.000", "CC-BY-SA-3.0"),
+        ("2018-05-01T23:59:59.000", "CC-BY-SA-3.0"),
+        ("2018-05-02T00:00:00.000", "CC-BY-SA-4.0"),
+        ("some day", "CC-BY-SA"),
+    ],
+)
+def test_a_post_that_states_no_licence_has_that_of_its_date(created, licence):
+    assert documents(read(dump(question(1, CreationDate=created))))[0].licence == licence
+
+
+COMMENTS = (
+    '<?xml version="1.0"?><comments>'
+    + row(Id=7, PostId=1, Score=2, Text="Why & when?", CreationDate="2010-01-01T00:00:00.000")
+    + row(Id=6, PostId=2, Text="Thanks `x`!")
+    + row(Id=8, PostId=99, Text="lost")
+    + row(Id="x", PostId=1)
+    + "</comments>"
+).encode()
+
+
+def test_comments_follow_their_posts_where_they_are_wanted(tmp_path):
+    posts = tmp_path / "tea.stackexchange" / "Posts.xml"
+    posts.parent.mkdir()
+    posts.write_bytes(dump(question(1), answer(2, 1)))
+    wanted = ReadOptions(params=ForumParams(comments=True))
+    with posts.open("rb") as stream, pytest.raises(UnreadableFile, match=r"no 'Comments\.xml' beside"):
+        list(stackexchange.read(stream, "Posts.xml", wanted))
+    (posts.parent / "Comments.xml").write_bytes(COMMENTS)
+    with posts.open("rb") as stream:
+        records = list(stackexchange.read(stream, "Posts.xml", wanted))
+    (found,) = documents(records)
+    assert found.text == "A title\n\nWhy?\n\nComment: Why & when?\n\nAnswer 1:\nSo.\n\nComment: Thanks `x`!"
+    assert (found.meta["comments"], found.licence) == (2, "CC-BY-SA-2.5")
+    assert [record for record in records if record is not found] == [
+        Unextracted("comments/row4", "malformed_row"),
+        Unextracted("comments/8", "orphan_comment"),
+        NotDocument("comment_in_thread"),
+        NotDocument("answer_in_thread"),
+        NotDocument("comment_in_thread"),
+    ]
+    with posts.open("rb") as stream:
+        assert "Comment:" not in documents(stackexchange.read(stream, "Posts.xml", ReadOptions()))[0].text
+
+
+def test_a_huge_row_and_a_huge_thread_cost_no_other(monkeypatch):
+    monkeypatch.setattr(stackexchange_rows, "MAX_ROW_BYTES", 2**20)
+    records = read(dump(question(1), question(2, "x" * 2**22), question(3)))
+    assert [record.record for record in documents(records)] == ["1", "3"]
+    assert [record.rule for record in records if isinstance(record, Unextracted)] == ["row_too_large"]
+    monkeypatch.setattr(stackexchange, "MAX_THREAD_BYTES", 1000)
+    records = read(dump(question(1), *[answer(n, 1, "word " * 50) for n in range(2, 12)], question(99)))
+    assert [record.record for record in documents(records)] == ["1", "99"]
+    assert len(records) == 12
+    assert {record.rule for record in records if isinstance(record, Unextracted)} == {"thread_too_large"}
 
 
 def test_both_forms_of_tags_are_read():
@@ -163,49 +229,6 @@ def test_an_entity_bomb_is_refused():
 )
 def test_the_folder_names_the_site(name, site):
     assert site_of(name) == site
-
-
-def test_code_is_exact_wherever_it_stands():
-    code = "def f(x):\n\n    if x < 3 and `y`:\n\t\treturn  '```'\n\n\n  # end"
-    html = f"<p>Try:</p><ul><li><p>this</p><pre class='lang-py'><code>{escape(code)}\n</code></pre></li></ul><p>ok</p>"
-    assert html_text(html) == f"Try:\n\n- this\n\n````py\n{code}\n````\n\nok"
-
-
-def test_lists_quotations_tables_and_links_stay_readable():
-    html = """<p>See <a href="http://x.y">the
-      <em>manual</em></a>:<br>10<sup>6</sup> H<sub>2</sub>O x<sup>th</sup> <code>a  b</code></p>
-      <ol start="3"><li>one</li><li>two<ul><li>deep</li></ul></li></ol>
-      <blockquote><p>he said</p><p>more</p></blockquote>
-      <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>
-      <p><img src="x" alt="enter image description here"> 1 &lt; 2 &amp;amp;</p><script>no</script>"""
-    assert html_text(html) == (
-        "See the manual:\n10⁶ H₂O xth `a b`\n\n3. one\n4. two\n   - deep\n\n> he said\n\n> more\n\n"
-        "a | b\n1 | 2\n\n1 < 2 &amp;"
-    )
-
-
-def test_deep_nesting_loses_no_text_and_does_not_swell():
-    depth = 5000
-    text = html_text("<ul><li>" * depth + "core" + "</li></ul>" * depth + "<p>after</p>")
-    assert text.strip().endswith("after")
-    assert "core" in text
-    assert len(text) < 100
-
-
-@given(st.text())
-def test_any_string_is_read_as_tidy_text(html):
-    for text in (html_text(html), tidy(html)):
-        assert text == tidy(text)
-        assert "\0" not in text
-        assert "\r" not in text
-        text.encode()
-
-
-@given(st.text(alphabet="ab \n<>&`'\"", max_size=60))
-def test_any_code_block_keeps_its_lines(code):
-    found = html_text(f"<pre><code>{escape(code)}</code></pre>").split("\n")
-    lines = tidy(code.strip("\n")).split("\n")
-    assert found[1:-1] == lines or not code.strip()
 
 
 SAMPLES = {
