@@ -6,7 +6,11 @@ from gristmill.curation.wikipedia.parse import GONE, KEPT
 
 _FILLER = " \t,;:،；、，·/"
 _OPENING, _CLOSING, _MARKS = ("(", "（"), (")", "）"), tuple(",.;:!?،。，、；")
+_DOUBLED = ",.;:、，،。"
+_ENDING = (",", ";", ")", "）", "，", "；")
 _TAIL = 100
+_LABEL_LENGTH = 50
+_LABEL = re.compile(r"(?<=[(（,;])[ \t]*(?:[^\W\d_][\w .'’-]{0,30}[:：]|pronounced|pronunciation)[ \t]*\Z")
 _GONE_RUN = re.compile(rf"{GONE}(?:[ \t,;:،；、，·/]*+{GONE})++")
 _LINE_START = re.compile(r"(?:\A|\n)[*#:;]*[ \t]*\Z")
 _LEADING_MARKS = re.compile(r"[ \t]*+(?:[,;:.–-]++(?=\s|\Z))?[ \t]*+")
@@ -25,7 +29,12 @@ def tidied(text: str) -> str:
         if number:
             right = _joint(kept, right)
         # Only the tail of a long piece is touched again, so that no joint costs more than its surroundings.
-        kept.extend((right[:-_TAIL], right[-_TAIL:]) if len(right) > 2 * _TAIL else (right,))
+        if len(right) > 2 * _TAIL:
+            kept.extend((right[:-_TAIL], right[-_TAIL:]))
+        elif len(kept[-1]) > 2 * _TAIL:
+            kept.append(right)
+        else:
+            kept[-1] += right
     return "".join(kept)
 
 
@@ -39,6 +48,8 @@ def _joint(kept: list[str], right: str) -> str:
             if not right[:1].isspace():
                 right = kept[-1] + right
             kept.pop()
+        if right.lstrip(" \t").startswith(_ENDING) and (label := _LABEL.search(kept[-1][-_LABEL_LENGTH:])):
+            kept[-1] = kept[-1][: len(kept[-1]) - len(label[0])]  # "(German: ;" has lost what it announces
         left = kept[-1]
         inner, after = left.rstrip(_FILLER), right.lstrip(_FILLER)
         opened, closed = inner.endswith(_OPENING), after.startswith(_CLOSING)
@@ -52,7 +63,8 @@ def _joint(kept: list[str], right: str) -> str:
         return right[_LEADING_MARKS.match(right).end() :]
     before, behind = left.rstrip(" \t"), right.lstrip(" \t")
     if behind.startswith(_MARKS):
-        if before[-1:] == behind[0] and behind[0] in _FILLER:
+        # "end.<ref/>." has two stops; an ellipsis stays.
+        if before[-1:] == behind[0] and behind[0] in _DOUBLED and before[-2:] != ".." != behind[:2]:
             before = before[:-1]
         kept[-1] = before
         return behind

@@ -1,13 +1,14 @@
-"""Second pass over wikitext: tables, HTML tags, bold and italics, external links, magic words."""
+"""Second pass over wikitext: HTML tags, bold and italics, external links, magic words."""
 
 import html
 import re
+from functools import cache
 
+from gristmill.curation.wikipedia.names import names
 from gristmill.curation.wikipedia.parse import GONE
-from gristmill.curation.wikipedia.templates import subscript, superscript
+from gristmill.curation.wikipedia.shown import to_subscript, to_superscript
+from gristmill.curation.wikipedia.tables import without_tables
 
-_TABLE = re.compile(r"^[ \t:;*#]*(?:(\{\|)|(\|\}))", re.MULTILINE)
-_HTML_TABLE = re.compile(r"<(/?)table\b[^<>]*>", re.IGNORECASE)
 _INLINE_TAGS = (
     "a|abbr|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|ins|kbd|mark|noinclude|onlyinclude|q|rb|rp|rt|ruby"
 )
@@ -27,64 +28,25 @@ _QUOTES = re.compile(r"'{2,}")
 _EXTERNAL = re.compile(
     r"\[(?:https?:|ftps?:|irc:|news:|mailto:|git:)?(?://|(?<=:))[^\s\[\]]*[ \t]*([^\[\]\n]*)\]", re.IGNORECASE
 )
-_MAGIC_WORDS = (
-    "NOTOC|TOC|FORCETOC|NOEDITSECTION|NEWSECTIONLINK|NONEWSECTIONLINK|NOGALLERY|HIDDENCAT|NOCONTENTCONVERT|NOCC"
-)
-_MAGIC_WORDS += "|NOTITLECONVERT|NOTC|START|END|INDEX|NOINDEX|STATICREDIRECT|DISAMBIG|NOGLOBAL|EXPECTUNUSEDCATEGORY"
-_MAGIC_WORDS += (
-    "|KEIN_INHALTSVERZEICHNIS|AUCUNSOMMAIRE|AUCUNETDM|NOTDC|БЕЗ_ОГЛ|БЕЗОГЛ|ОГЛ|ОГЛАВЛЕНИЕ|БЕЗ_ОГЛАВЛЕНИЯ|لافهرس"
-)
-_MAGIC_WORDS += "|目次非表示|目次強制|GEENINHOUD|BEZSPISU|BEZOBSAHU|ÍNDICE|SEMTDC|FORZATDC"
-_MAGIC_WORD = re.compile(rf"__(?:{_MAGIC_WORDS})__", re.IGNORECASE)
+_SWITCH = re.compile(r"__([^\W_][^\s|{}\[\]<>]{1,60}?)__")
 
 
-def without_markup(text: str) -> str:
+@cache
+def _switches() -> frozenset[str]:
+    return frozenset(names("switches"))
+
+
+def without_markup(text: str, keep_tables: bool = False) -> str:
     """The text without tables, tags and marks; `GONE` where something inside a line was removed."""
-    text = _without_tables(text)
+    text = without_tables(text, keep_tables)
     text = _without_tags(text)
     text = _VARIANT.sub(_variant, text)
-    text = _MAGIC_WORD.sub("", text)
+    if "__" in text:
+        text = _SWITCH.sub(lambda match: "" if match[1].lower() in _switches() else match[0], text)
     text = _EXTERNAL.sub(lambda match: match[1].strip() or GONE, text)
     if "''" in text:
         text = "\n".join(_without_quotes(line) if "''" in line else line for line in text.split("\n"))
     return text
-
-
-def _without_tables(text: str) -> str:
-    """The text without `{| ... |}` and `<table>`, nested or not; a table without an end loses only its own lines."""
-    kept: list[str] = []
-    depth, position, opened = 0, 0, 0
-    for match in _TABLE.finditer(text) if "{|" in text else ():
-        if match[1]:
-            if not depth:
-                kept.append(text[position : match.start()])
-                opened = match.start()
-            depth += 1
-        elif depth:
-            depth -= 1
-            if not depth:
-                position = match.end()
-                kept.append("\n")
-    if depth:
-        lines = text[opened:].split("\n")
-        kept.append("\n".join(line for line in lines if not line.lstrip(" \t:").startswith(("{|", "|", "!"))))
-    else:
-        kept.append(text[position:])
-    text = "".join(kept)
-    if "<table" not in text and "<TABLE" not in text:
-        return text
-    kept, depth, position = [], 0, 0
-    for match in _HTML_TABLE.finditer(text):
-        if not match[1]:
-            if not depth:
-                kept.append(text[position : match.start()])
-                opened = match.start()
-            depth += 1
-        elif depth:
-            depth -= 1
-            position = match.end()
-    kept.append(text[opened if depth else position :])
-    return "\n".join(kept)
 
 
 def _without_tags(text: str) -> str:
@@ -99,7 +61,7 @@ def _without_tags(text: str) -> str:
 
 def _script(match: re.Match) -> str:
     content = html.unescape(match[2])
-    return (superscript if match[1].lower() == "sup" else subscript)(content)
+    return (to_superscript if match[1].lower() == "sup" else to_subscript)(content)
 
 
 def _tag(match: re.Match) -> str:

@@ -8,7 +8,8 @@ import html
 import re
 from functools import cache
 
-from gristmill.curation.wikipedia.templates import template_text
+from gristmill.curation.wikipedia.names import file_prefixes, image_option
+from gristmill.curation.wikipedia.templates import guess, template_text
 
 MAX_DEPTH = 40
 """Templates and links nested deeper than this say nothing (MediaWiki's own limit on expansion is 40)."""
@@ -19,6 +20,9 @@ GONE = "\x01"
 KEPT = "\x02"
 """Stands on both sides of the number of a raw passage, which is put back at the end."""
 
+CAPTION = "\x03"
+"""Stands on both sides of a picture's caption, on the line of the picture."""
+
 _RAW = "nowiki|pre|math|chem|ce|syntaxhighlight|source"
 _DROPPED = "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
 _DROPPED += "|charinsert|inputbox|categorytree|templatedata|indicator|dynamicpagelist|slideshow|quiz"
@@ -26,6 +30,8 @@ _TOKEN = re.compile(
     rf"<!--|<(?P<tag>{_RAW}|{_DROPPED})\b(?P<attributes>[^>]*)>|\{{\{{+|\}}\}}+|\[\[|\]\]\]?|\|",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(r"[^\W\d_][^\n\x01]*(?:[\s(（\[\"“„«‘—–/-]|(?<=[\u3040-\u9fff\uac00-\ud7af、。「『]))(?<!\n)'*\Z")
+_AFTER = re.compile(r"\s?(?<!\n)'*[\w,.;:!?)）」』”\"’»—–(\[\-、。，；]|\}\}\s?[\w,.;:)]")
 
 
 class _Frame:
@@ -82,7 +88,7 @@ def resolved(text: str, hidden: frozenset[str], raw: list[str]) -> str:
             frame = stack.pop()
             stack[-1].parts[-1].append(_link(frame.texts(), hidden) if len(stack) <= MAX_DEPTH else GONE)
         else:
-            links -= _close_braces(stack, len(token))
+            links -= _close_braces(stack, len(token), text, position)
     stack[-1].parts[-1].append(text[position:])
     _abandon(stack, 0)
     return "".join(out.parts[0])
@@ -97,8 +103,8 @@ def _in_external_link(part: list[str]) -> bool:
     return False
 
 
-def _close_braces(stack: list[_Frame], count: int) -> int:
-    """Use up a run of closing braces; returns how many open links were given up on the way."""
+def _close_braces(stack: list[_Frame], count: int, text: str, position: int) -> int:
+    """Use up a run of closing braces that ends at `position`; returns how many open links were given up on the way."""
     given_up = 0
     while count >= 2:
         # A link that was never closed must not swallow the template around it.
@@ -120,6 +126,8 @@ def _close_braces(stack: list[_Frame], count: int) -> int:
         else:
             name, *arguments = frame.texts()
             said = template_text(name, arguments)
+            if said is None and arguments and _AFTER.match(text, position):
+                said = _guessed(name, arguments, "".join(stack[-1].parts[-1][-6:])[-60:])
         rest = opened - used
         if rest >= 2:
             outer = _Frame("{" * rest)
@@ -128,6 +136,17 @@ def _close_braces(stack: list[_Frame], count: int) -> int:
             stack[-1].parts[-1].append("{")
         stack[-1].parts[-1].append(said or GONE)
     return given_up
+
+
+def _guessed(name: str, arguments: list[str], before: str) -> str:
+    """What an unknown template says where it is part of a sentence.
+
+    Words come before it on its line, then a space or an opening bracket, and something follows: notes and maintenance
+    signs cling to the word before them, flags and links in lists stand at the start or the end of a line.
+    """
+    if not _BEFORE.search(before):
+        return ""
+    return guess(name, arguments, in_brackets=before.rfind("(") > before.rfind(")") or before.endswith(("（", "[")))
 
 
 def _abandon(stack: list[_Frame], depth: int) -> None:
@@ -197,7 +216,7 @@ def _link(parts: list[str], hidden: frozenset[str]) -> str:
     if ":" in target:
         prefix = target.partition(":")[0].strip().lower().replace("_", " ")
         if prefix in hidden:
-            return GONE
+            return GONE + _caption(parts[1:]) if len(parts) > 1 and prefix in file_prefixes() else GONE
         if not prefix:
             target = target[1:].strip()
     if len(parts) == 1:
@@ -207,3 +226,11 @@ def _link(parts: list[str], hidden: frozenset[str]) -> str:
         # The "pipe trick" is expanded when a page is saved; in a dump an empty label shows nothing but is rare.
         return target.partition(":")[2] or target
     return label
+
+
+def _caption(parts: list[str]) -> str:
+    """The caption of a picture, the last part of its link unless that says how the picture is shown."""
+    caption = parts[-1]
+    if CAPTION in caption or not caption.strip() or image_option().match(caption):
+        return ""
+    return f"{CAPTION}{' '.join(caption.split())}{CAPTION}"

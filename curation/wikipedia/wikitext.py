@@ -10,36 +10,23 @@ some tables, and takes 14 times as long on English articles.
 """
 
 import html
-import json
 import re
 from collections.abc import Collection
-from functools import cache
-from importlib.resources import files
 
 from gristmill.curation.wikipedia.lines import paragraphs, tidied
 from gristmill.curation.wikipedia.markup import without_markup
-from gristmill.curation.wikipedia.parse import resolved
+from gristmill.curation.wikipedia.names import hidden_prefixes
+from gristmill.curation.wikipedia.params import WikipediaParams
+from gristmill.curation.wikipedia.parse import CAPTION, resolved
 
 _STRAY = re.compile(r"\{\{+|\}\}+|\[\[+|\]\]+|\{\||\|\}")
 _BRACKETS = re.compile(r"[{}\[\]|]")
+_CAPTION = re.compile(rf"{CAPTION}([^{CAPTION}]*){CAPTION}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff\xad]")
 _CONTROL_ESCAPED = re.compile(r"[\x00\x03-\x08\x0b-\x1f\x7f\ud800-\udfff\xad]")  # from &#12; and the like
 
 
-@cache
-def names(kind: str) -> tuple[str, ...]:
-    """A list of `names.json`: names that MediaWiki writes in the language of each wiki."""
-    return tuple(json.loads(files("gristmill.curation.wikipedia").joinpath("names.json").read_text("utf-8"))[kind])
-
-
-@cache
-def _hidden_prefixes(namespaces: frozenset[str]) -> frozenset[str]:
-    return frozenset(name.lower() for name in (*names("hidden_namespaces"), *namespaces)) | frozenset(
-        names("interlanguage")
-    )
-
-
-def plain_text(wikitext: str, hidden_namespaces: Collection[str] = ()) -> str:
+def plain_text(wikitext: str, hidden_namespaces: Collection[str] = (), params: WikipediaParams | None = None) -> str:
     """The readable text of an article: paragraphs, headings and lists; "" if nothing is left.
 
     `hidden_namespaces` are the wiki's own names of the namespaces File and Category, whose links are no part of the
@@ -48,12 +35,24 @@ def plain_text(wikitext: str, hidden_namespaces: Collection[str] = ()) -> str:
     >>> plain_text("'''Köln''' ({{lang-la|Colonia}}) is a [[city]].<ref>x</ref>")
     'Köln (Colonia) is a city.'
     """
+    params = params or WikipediaParams()
     raw: list[str] = []
     text = _CONTROL.sub("", wikitext.replace("\r\n", "\n").replace("\r", "\n"))
-    text = resolved(text, _hidden_prefixes(frozenset(hidden_namespaces)), raw)
-    text = html.unescape(without_markup(text)).replace("\xa0", " ")
+    text = resolved(text, hidden_prefixes(frozenset(hidden_namespaces)), raw)
+    text = _with_captions(text) if params.captions == "keep" else _CAPTION.sub("", text)
+    text = html.unescape(without_markup(text, params.tables == "keep")).replace("\xa0", " ")
     text = _without_strays(tidied(_CONTROL_ESCAPED.sub("", text)))
     return paragraphs(text, raw)
+
+
+def _with_captions(text: str) -> str:
+    """The text with the captions of a line's pictures as paragraphs after it."""
+    lines = []
+    for line in text.split("\n"):
+        captions = _CAPTION.findall(line)
+        lines.append(_CAPTION.sub("", line))
+        lines += [part for caption in captions for part in ("", caption, "")]
+    return "\n".join(lines)
 
 
 def _without_strays(text: str) -> str:

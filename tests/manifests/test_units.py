@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.manifests.inputs import RawFile
-from gristmill.manifests.units import GROUP_BYTES, RANGE_BYTES, SMALL_BYTES, plan
+from gristmill.manifests.units import BZ2_RANGE_BYTES, GROUP_BYTES, RANGE_BYTES, SMALL_BYTES, plan
 
 MB = 2**20
 
@@ -30,6 +30,19 @@ def test_a_large_jsonl_is_cut_into_ranges_that_tile_it():
     assert edges[-1][1] == size
     assert len({g.name for g in groups}) == 4
     assert len(plan("t", "text", files({"x.jsonl.gz": size}))) == 1
+
+
+def test_a_large_dump_is_cut_into_ranges_that_tile_it():
+    size = 5 * BZ2_RANGE_BYTES + 3
+    name = "enwiki-20240601-pages-articles-multistream.xml.bz2"
+    groups = plan("w", "wikipedia", files({name: size}))
+    edges = sorted((g.pieces[0].start, g.pieces[0].end) for g in groups)
+    assert [start for start, _ in edges] == [0, *(end for _, end in edges[:-1])]
+    assert edges[-1][1] == size
+    assert len({g.name for g in groups}) == 6
+    index = name.replace(".xml", "-index.txt")
+    assert [len(plan("w", "wikipedia", files({other: size}))) for other in (index, "a.xml.gz", "a.xml.7z")] == [1, 1, 1]
+    assert len(plan("c", "crawl", files({name: size}))) == 1
 
 
 @given(st.dictionaries(st.text("abcdef/", min_size=1), st.integers(0, 3 * MB), max_size=30))
