@@ -6,10 +6,11 @@ TORCH ?= 2.13.0
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PEERS := .venv-peers
 CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
-.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean
+.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
@@ -55,5 +56,20 @@ shards tokens pack pretrain report: $(BIN)/.installed
 tokenizer: $(BIN)/.installed
 	$(BIN)/gristmill tokenizer train $(MANIFEST)
 
+# Peers have an environment of their own: what they pin must not meet what we pin. PAGES=folder: other labelled pages.
+$(PEERS)/.installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
+	@touch $@
+
+bench: bench-extract bench-sources
+
+bench-extract: $(BIN)/.installed $(PEERS)/.installed
+	$(BIN)/python -m benchmarks.bench_extract $(if $(PAGES),--pages $(PAGES))
+
+bench-sources: $(BIN)/.installed $(PEERS)/.installed
+	$(BIN)/python -m benchmarks.bench_sources
+
 clean:
-	rm -rf .venv $(CACHE) build *.egg-info
+	rm -rf .venv $(PEERS) $(CACHE) build *.egg-info

@@ -27,7 +27,7 @@ STYLES = {
 """Labels as data sets write them, in lower case."""
 
 FORUM_PATH = re.compile(
-    r"(?:^|[/.])(?:forum|forums|board|boards|community|thread|threads|topic)(?:[/.]|$)|viewtopic|showthread|"
+    r"(?:^|[/.])(?:forum|forums|board|boards|thread|threads|topic)(?:[/.]|$)|viewtopic|showthread|"
     r"/questions/\d+|/t/[^/]+/\d+",
     re.IGNORECASE,
 )
@@ -40,9 +40,9 @@ PRODUCT_SIGNS = re.compile(
     r"""<meta[^>]{1,80}og:type["'][^>]{1,40}["']product|schema\.org/Product["']|"@type"\s*:\s*"Product\"""",
     re.IGNORECASE,
 )
+HOME_PATH = re.compile(r"/?(?:index\.\w+)?")
 LISTING_PATH = re.compile(
-    r"^/?(?:index\.\w+)?$|/(?:category|categories|kategorie|tag|tags|archive|archives|search|author|page/\d+)(?:/|$)",
-    re.IGNORECASE,
+    r"/(?:category|categories|kategorie|tags?|search|page/\d+)(?:/|$)|/archives?/?$", re.IGNORECASE
 )
 ARTICLE_SIGNS = re.compile(
     r"""<meta[^>]{1,80}og:type["'][^>]{1,40}["'](?:article|blog)|article:published_time|"""
@@ -67,7 +67,8 @@ def page_type(truth: Mapping[str, object], html: str) -> str:
         return "forum"
     if PRODUCT_SIGNS.search(html):
         return "product"
-    if address.hostname and LISTING_PATH.search(address.path):
+    is_home = address.hostname and not address.query and HOME_PATH.fullmatch(address.path)
+    if is_home or LISTING_PATH.search(address.path):
         return "listing"
     if ARTICLE_SIGNS.search(html) or len(re.findall(r"<article\b", html, re.IGNORECASE)) == 1:
         return "article"
