@@ -6,7 +6,7 @@ the same words with no text between them, which is how they are told.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 MAX_HEADING_CHARS = 240
@@ -16,7 +16,7 @@ MIN_CHAPTER_CHARS = 200
 """Headings with less text than this between them (characters) are a table of contents, if there are CONTENTS_RUN."""
 
 MAX_NAME_CHARS = 120
-"""A chapter of nothing but its number and a line like this (characters) is joined to the next."""
+"""A chapter of nothing but its heading and a line like this (characters) is joined to the next."""
 
 CONTENTS_RUN = 4
 """Headings in a row without text between them that make a table of contents."""
@@ -80,7 +80,7 @@ def chapters(pieces: Iterable[str], max_chars: int) -> Iterator[Chapter]:
     """
     style: str | None = None
     number, title, size = 0, None, 0
-    bare = False  # whether the chapter has no text yet but its heading
+    own = 0  # characters of the chapter beside its heading
     held: list[str] = []
     for piece in pieces:
         blocks = piece.split("\n\n")
@@ -88,14 +88,14 @@ def chapters(pieces: Iterable[str], max_chars: int) -> Iterator[Chapter]:
         style = style or _style(headings)
         starts = {h.block for h in headings if h.style in (style, "named")} if style else set()
         for i, block in enumerate(blocks):
-            if i in starts and title is not None and bare:
-                title = f"{title} {_title(blocks, i)}"  # "PART I" with nothing of its own before "CHAPTER I"
+            if i in starts and title is not None and own <= MAX_NAME_CHARS:
+                title = f"{title} {_title(blocks, i, starts)}"  # "PART I" with nothing of its own before "CHAPTER I"
             elif i in starts:
                 if size:
                     yield _chapter(number, title, held, size, max_chars)
                 held, size = [], 0
-                number, title, bare = number + 1, _title(blocks, i), True
-            bare = bare and (i in starts or len(block) <= MAX_NAME_CHARS)
+                number, title, own = number + 1, _title(blocks, i, starts), 0
+            own += 0 if i in starts else len(block)
             size += len(block) + 2
             if size <= max_chars + 2:
                 held.append(block)
@@ -110,7 +110,7 @@ def pages(texts: Iterable[str]) -> Iterator[Chapter]:
     for number, text in enumerate(texts, 1):
         first = text.split("\n\n", 1)[0]
         short = len(first) <= MAX_HEADING_CHARS // 2
-        yield Chapter(number, _title(text.split("\n\n", 2), 0) if short else None, text, len(text))
+        yield Chapter(number, _title(text.split("\n\n", 2), 0, frozenset()) if short else None, text, len(text))
 
 
 def _chapter(number: int, title: str | None, held: list[str], size: int, max_chars: int) -> Chapter:
@@ -174,10 +174,10 @@ def _style(headings: list[_Heading]) -> str | None:
     return style or next((style for style, count in counts.items() if count and style == "worded"), None)
 
 
-def _title(blocks: list[str], i: int) -> str:
+def _title(blocks: list[str], i: int, starts: Set[int]) -> str:
     """The heading on one line, with the line below it if that is the chapter's name."""
     title = blocks[i]
-    following = blocks[i + 1] if i + 1 < len(blocks) else ""
+    following = blocks[i + 1] if i + 1 < len(blocks) and i + 1 not in starts else ""
     bare = _LONE_NUMERAL.fullmatch(title) or ("\n" not in title and len(title.split()) <= 2)
     if bare and not _NAMED.fullmatch(title) and _NAME.fullmatch(following):
         title = f"{title} {following}"

@@ -41,16 +41,16 @@ _PREPARED = re.compile(
 _NOTES = re.compile(
     r"\s*(?:[\[({*_=] ?)*(?:original |anmerkungen? (?:de[sr] )?(?:zur )?|notas? d(?:e|el|o|a) (?:la )?|notes? d[eu] (?:la )?|notes? sur la )?"
     r"(?:transcriber[’'`´]?s?[’']? *(?:end)?[ -]?(?:notes?|comments?|remarks?)|preparer[’']s note|transcribers?[’'] ?notes?|transkription|transkrib|transcri[pç]|trascrit"
-    r"|notes? (?:by|from) the transcriber|errata found by|paalala ng nagsalin|liste der (?:vorgenommenen )?änderungen"
+    r"|notes? (?:by|from) the transcriber|see also the transcriber|errata found by|paalala ng nagsalin|liste der (?:vorgenommenen )?änderungen"
     r"|das folgende verzeichnis|die folgende (?:liste|tabelle))",
     re.IGNORECASE,
 )
 _FRENCH_NOTE = re.compile(r"\s*(?:au lecteur|liste des modifications|note)\b", re.IGNORECASE)
 _TYPOGRAPHY = re.compile(
-    r"typographi|imprimerie|remplacé|corrigé|transcription|version électronique|Page \d+:", re.IGNORECASE
+    r"typographi|imprimerie|remplacé|corrigé|transcription|version électronique|en italiques|Page \d+:", re.IGNORECASE
 )
 _PICTURE = re.compile(
-    r"\[(?:Illustrations?|Ill?ustraci[oó]n|Ill?ustrazione|Illustratie|Abbildung|Larawan|Kuvitus)\b"
+    r"\[(?:Illustrations?|Ill?ustraci[oó]n|Ill?ustrazione|Illustratie|Abbildung|Larawan|Kuvitus|Vignette|Bild)\b"
     r"[^\[\]]{0,800}(?:\[[^\[\]]{0,400}\][^\[\]]{0,800}){0,4}\]",
     re.IGNORECASE,
 )

@@ -22,6 +22,7 @@ TAIL_BYTES = 2**20
 """The last window is at least this long (bytes), so that a licence at the end is never cut in two."""
 
 _DECLARED = re.compile(rb"character set encoding:[ \t]*([^\r\n]{2,40})", re.IGNORECASE)
+_TYPE = re.compile(r"</?(?:i|b|u|em|strong|sup|sub|small|big|tt|cite|center)>", re.IGNORECASE)  # typists leave these
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\n", b" ")
 
 
@@ -41,6 +42,8 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
     for data, last in _windows(_as_utf8(stream)):
         text, encoding = _decoded(data, encoding)
         text = plain_lines(text)
+        if "</" in text:
+            text = _TYPE.sub("", text)
         if first:
             wrapped = gutenberg.is_gutenberg(text)
         about = None

@@ -95,6 +95,9 @@ def _member(name: str, content: bytes, params: PapersParams, nesting: int) -> It
     if suffix in _XML_SUFFIXES or XML_START.match(content[:200]):
         yield from _xml_member(name, content, params)
     elif suffix in (".json", ".jsonl"):
+        if content.lstrip()[:1] != b"{":
+            yield NotDocument("data")
+            return
         try:
             yield from _inside(json_records(io.BytesIO(content), params), name)
         except UnreadableFile:

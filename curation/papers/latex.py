@@ -38,7 +38,8 @@ _LENGTH = re.compile(
 )
 _VERB = re.compile(r"([^A-Za-z\s*])(.*?)\1")
 _LABEL = re.compile(
-    r"\\(?:label|tag|ref|eqref)\*?\s*\{[^{}]{0,200}\}|\\(?:nonumber|notag|hfill|displaystyle)(?![A-Za-z])"
+    r"\\(?:label|tag|ref|eqref|cite[a-z]*)\*?\s*(?:\[[^\[\]]{0,200}\])?\{[^{}]{0,200}\}"
+    r"|\\(?:nonumber|notag|hfill|displaystyle|xspace|ensuremath)(?![A-Za-z])"
 )
 _MATH_SPACE = re.compile(r"\s+")
 _CAPTION = re.compile(r"\\(?:sub)?caption(?:of\s*\{[^{}]{0,40}\}|box|\*)?\s*(?=[\[{])")
@@ -81,6 +82,11 @@ def _symbol(name: str) -> str | None:
     spec = get_default_latex_context_db().get_macro_spec(name)
     text = getattr(spec, "simplify_repl", None)
     return text if isinstance(text, str) and "%" not in text else None
+
+
+def _plain_formula(body: str) -> str:
+    """A formula on one line, without labels and what only matters to TeX."""
+    return _MATH_SPACE.sub(" ", _LABEL.sub("", body)).strip()
 
 
 class _Converter:
@@ -183,7 +189,7 @@ class _Converter:
         return match.end()
 
     def _formula(self, body: str, fence: str, out: list[str]) -> None:
-        body = _MATH_SPACE.sub(" ", _LABEL.sub("", body)).strip()
+        body = _plain_formula(body)
         if body:
             out.append(f"{fence}{body}{fence}" if fence == "$" else f"\v{fence}{body}{fence}\v")
 
@@ -232,6 +238,9 @@ class _Converter:
             return self._item(position, end, out, done)
         if name in ("footnote", "footnotetext", "endnote", "caption", "captionof"):
             return self._aside(position, end, depth)
+        if name == "ensuremath" and (group := self._group(position, end)):
+            self._formula(self._text[slice(*group)].replace("$", ""), "$", out)
+            return group[1] + 1
         if name in ("verb", "lstinline"):
             match = _VERB.match(self._text, position, min(end, position + 1000))
             if match:
@@ -378,7 +387,7 @@ class _Converter:
 
     def _math_environment(self, name: str, body: str, out: list[str]) -> None:
         inner = tables.MATH_ENVIRONMENTS[name]
-        body = _MATH_SPACE.sub(" ", _LABEL.sub("", body)).strip()
+        body = _plain_formula(body)
         if body:
             columns = "{" + "c" * 8 + "}" if inner == "array" else ""
             body = f"\\begin{{{inner}}}{columns} {body} \\end{{{inner}}}" if inner else body

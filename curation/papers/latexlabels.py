@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+MAX_NESTING = 20
+"""Environments further out than this do not number what is inside."""
+
 _EVENT = re.compile(
     r"\\(?:(?P<edge>begin|end)\s*\{(?P<environment>[^{}\n]{1,80})\}"
     r"|(?P<heading>chapter|section|subsection|subsubsection)(?P<bare>\*?)(?=\s*[\[{])|(?P<appendix>appendix)(?![A-Za-z])"
@@ -61,7 +64,11 @@ class _State:
 
     def anchor(self) -> tuple[str, str]:
         """Kind and number of what a label here stands for."""
-        return next(((kind, number) for _, kind, number in reversed(self.anchors) if number), self.section)
+        return next(((kind, number) for _, kind, number in self.innermost() if number), self.section)
+
+    def innermost(self) -> list[list[str]]:
+        """The open environments from the inside outwards, as many as anybody nests."""
+        return self.anchors[: -MAX_NESTING - 1 : -1]
 
 
 def numbered(text: str, theorems: Mapping[str, str], unnumbered: Set[str]) -> str:
@@ -129,7 +136,7 @@ def _begun(name: str, state: _State) -> str:
     if name in _EQUATIONS:
         kind, number = "Equation", state.next("Equation")
     elif name in _PARTS and state.anchors:
-        outer = next((anchor for anchor in reversed(state.anchors) if anchor[0].rstrip("*") in _FLOATS), None)
+        outer = next((anchor for anchor in state.innermost() if anchor[0].rstrip("*") in _FLOATS), None)
         if outer:
             # The number of the whole is known at its caption, which comes last: it is the next one.
             part = state.next(f"part of {outer[0]} {state.counts.get(_FLOATS[outer[0].rstrip('*')], 0)}")
@@ -147,7 +154,7 @@ def _begun(name: str, state: _State) -> str:
 
 def _ended(match: re.Match[str], state: _State) -> str:
     name = match["environment"].strip()
-    for i in range(len(state.anchors) - 1, max(-1, len(state.anchors) - 20), -1):
+    for i in range(len(state.anchors) - 1, max(-1, len(state.anchors) - MAX_NESTING), -1):
         if state.anchors[i][0] == name:
             del state.anchors[i:]
             break
@@ -157,7 +164,7 @@ def _ended(match: re.Match[str], state: _State) -> str:
 def _caption(match: re.Match[str], state: _State) -> str:
     """Numbers a float at its caption, as LaTeX does."""
     wanted = match["kind"][match["kind"].find("{") + 1 : -1].strip() if match["kind"] else ""
-    for anchor in reversed(state.anchors):
+    for anchor in state.innermost():
         name = anchor[0].rstrip("*")
         if name in _PARTS:
             return ""

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 
 from gristmill.curation.papers import latexcommands as tables
 
-MAX_MACRO_CHARS = 8 * 2**20
-"""Macros that have written this much are not expanded further; a thesis writes a tenth of it."""
+MAX_MACRO_CHARS = 4 * 2**20
+"""Macros that have written this much are not expanded further; a book of 600 pages full of macros writes a third of it."""
+
+CALL_CHARS = 32
+"""What a call counts beside the characters that it writes, since calls that write nothing take time as well."""
 
 MAX_DEPTH = 24
 """Macros nested deeper than this stay as they are."""
@@ -182,7 +185,7 @@ def _with_environments(text: str, environments: Mapping[str, tuple[Macro, str]],
             if arguments is None:
                 continue
             body = _filled(begin.body, arguments)
-        budget[0] -= len(body) + 8
+        budget[0] -= len(body) + CALL_CHARS
         parts.extend((text[position : match.start()], body))
         position = after
     return "".join(parts) + text[position:]
@@ -210,7 +213,7 @@ def _expanded(text: str, macros: Mapping[str, Macro], depth: int, budget: list[i
             continue
         parts.append(text[position : match.start()])
         body = _filled(macro.body, arguments)
-        budget[0] -= len(body) + 8
+        budget[0] -= len(body) + CALL_CHARS
         parts.extend(_expanded(body, macros, depth + 1, budget))
         if not arguments and text[end : end + 1].isalpha():
             parts.append(" ")  # keeps \alpha from running into the next letter
