@@ -1,11 +1,23 @@
-"""Bytes to characters: what charset a page is in."""
+"""Bytes to characters: what charset a page is in.
+
+The order is that of browsers (WHATWG HTML 13.2.3), with one exception: what the bytes say for themselves goes before
+labels. Text of another charset is hardly ever valid UTF-8, and servers label what they send for all pages at once.
+"""
 
 import codecs
 import re
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
-BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with UTF-16's
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+MOSTLY = 8
+"""Characters beyond ASCII that must be right for each wrong byte, if a text is to be UTF-8 that was damaged or mixed."""
 
 # Python's codec for a WHATWG label where the two names agree but the standard means a superset, or where the names differ.
 SUPERSETS = {
@@ -29,35 +41,34 @@ HEADER_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?\s*([A-Za-z0-9_:.()+-]{2,40
 def decode(body: bytes, http_content_type: str | None = None) -> tuple[str, str]:
     """A page's characters, and the name of the charset that gave them.
 
-    Asked in turn: byte order mark, HTTP header, meta tag or XML declaration, UTF-8 if the bytes are valid, detection.
-    Labels mean what they mean to browsers (WHATWG Encoding: iso-8859-1 is windows-1252); unknown labels are passed
-    over, and so are those that the bytes contradict: more wrong bytes than right ones beyond ASCII, or a single-byte
-    charset for what is valid UTF-8. Never fails: what nothing can decode comes back full of U+FFFD.
+    Asked in turn: byte order mark, zeros as UTF-16 has them, the escapes of ISO-2022-JP, UTF-8 if the bytes are valid or all but a few are, HTTP
+    header, meta tag or XML declaration, detection. Labels mean what they mean to browsers (WHATWG Encoding: iso-8859-1
+    is windows-1252); unknown labels are passed over, and so are those that the bytes contradict, having more wrong
+    bytes than right ones beyond ASCII. Never fails: what nothing can decode comes back full of U+FFFD.
     """
     for bom, charset in BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(charset, "replace"), charset
-    if b"\0" in body[:256] and (match := HEADER_CHARSET.search(http_content_type or "")):
-        name = map_encoding_to_html5(match.group(1), fallback_utf8=False)
-        if name in ("utf-16-le", "utf-16-be"):
-            return body.decode(name, "replace"), name
+    if wide := _wide(body):
+        return body.decode(wide, "replace"), wide
     declared = [_codec(label) for label in _labels(body, http_content_type)]
+    if b"\x1b$" in body and _plausible(text := body.decode("iso2022_jp", "replace")):
+        return text, "iso2022_jp"  # whose bytes are all ASCII
     try:
         return body.decode("utf-8"), _utf8_name(body, declared)
     except UnicodeDecodeError:
-        pass
+        text = body.decode("utf-8", "replace")
+    if _plausible(text, MOSTLY):
+        return text, "utf-8"
     fallback = None
-    for charset in filter(None, declared):
+    for charset in filter(None, [*declared, _detected(body)]):
         text = body.decode(charset, "replace")
         if _plausible(text):
             return text, charset
-        fallback = fallback or (text, charset)
-    charset = _codec(detect_encoding(body) or "")
-    if charset:
-        text = body.decode(charset, "replace")
         if fallback is None or text.count("\ufffd") < fallback[0].count("\ufffd"):
-            return text, charset
-    return fallback or (body.decode("utf-8", "replace"), "utf-8")
+            fallback = text, charset
+    assert fallback is not None  # the detector always has an answer
+    return fallback
 
 
 def undecodable(text: str) -> bool:
@@ -88,12 +99,30 @@ def _codec(label: str) -> str | None:
         return None
 
 
+def _detected(body: bytes) -> str:
+    # The detector's own names: made to fit the labels of browsers, Korean's becomes UTF-8.
+    name = detect_encoding(body, html5_compatible=False) or ""
+    try:
+        return _codec(name) or codecs.lookup(name).name
+    except LookupError:
+        return "cp1252"
+
+
 def _utf8_name(body: bytes, declared: list[str | None]) -> str:
     """The name for bytes that are valid UTF-8: the declared charset if they are plain ASCII, where all agree."""
     return next(filter(None, declared), "utf-8") if body.isascii() else "utf-8"
 
 
-def _plausible(text: str) -> bool:
-    """Whether no more bytes were wrong than characters beyond ASCII were right."""
+def _plausible(text: str, right: float = 0.5) -> bool:
+    """Whether for each wrong byte there are so many right characters beyond ASCII."""
     wrong = text.count("\ufffd")
-    return not wrong or 2 * wrong <= len(text) - len(text.encode("ascii", "ignore"))
+    return not wrong or right * wrong <= len(text) - len(text.encode("ascii", "ignore")) - wrong
+
+
+def _wide(body: bytes) -> str | None:
+    """UTF-16 in one of its orders, if the zeros of its ASCII characters stand in every second place only."""
+    head = body[:1024]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if 8 * max(even, odd) < len(head) or 20 * min(even, odd) > len(head):
+        return None
+    return ("utf-16-le" if odd > even else "utf-16-be") if even != odd else None

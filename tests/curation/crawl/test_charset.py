@@ -8,6 +8,8 @@ from gristmill.curation.crawl.charset import decode, undecodable
 
 GERMAN = "Größe, Maß und „Gewicht“ – fünf Stück für 3 €. " * 3
 RUSSIAN = "Мельница стоит у реки, и мельник знает своё дело. " * 3
+KOREAN = "방앗간은 강가에 있고 방앗간 주인은 자기 일을 잘 안다. " * 3
+CHINESE = "磨坊在河边，磨坊主很了解他的工作。小麦和大麦都在这里磨成面粉。" * 3
 JAPANESE = "これは日本語の文章です。水車小屋は川のそばにあります。" * 3
 
 
@@ -25,6 +27,13 @@ JAPANESE = "これは日本語の文章です。水車小屋は川のそばに�
         (RUSSIAN, "cp1251", "text/html; charset=utf-8", "windows-1251", "cp1251"),
         (RUSSIAN, "cp1251", None, None, "cp1251"),
         (JAPANESE, "cp932", None, "x-sjis", "cp932"),
+        (JAPANESE, "cp932", None, None, "cp932"),
+        (JAPANESE, "iso2022_jp", None, "iso-2022-jp", "iso2022_jp"),
+        (JAPANESE, "iso2022_jp", None, None, "iso2022_jp"),
+        (KOREAN, "cp949", "text/html; charset=utf-8", None, "cp949"),
+        (CHINESE, "gbk", "text/html; charset=utf-8", None, "gb18030"),
+        (GERMAN, "utf-16-le", None, None, "utf-16-le"),
+        (GERMAN, "utf-32", None, None, "utf-32-le"),
         (JAPANESE, "euc-jp", "text/html; charset=EUC-JP", None, "euc_jp"),
         (JAPANESE, "utf-8", None, "utf-16", "utf-8"),
         (GERMAN, "utf-16-be", "text/html; charset=utf-16be", None, "utf-16-be"),
@@ -49,6 +58,19 @@ def test_page_cut_inside_a_character_keeps_its_charset():
     assert charset == "utf-8"
     assert text.endswith("\ufffd")
     assert not undecodable(text)
+
+
+@pytest.mark.parametrize("text", [GERMAN, RUSSIAN, JAPANESE, KOREAN])
+def test_one_wrong_byte_does_not_turn_utf8_into_something_else(text):
+    """As browsers would have it, a label of Latin-1 would win, and every letter beyond ASCII be lost."""
+    body = text.encode() + b" caf\xe9 " + text.encode()
+    decoded, charset = decode(body, "text/html; charset=iso-8859-1")
+    assert charset == "utf-8"
+    assert decoded == f"{text} caf\ufffd {text}"
+
+
+def test_zeros_among_letters_are_not_utf16():
+    assert decode(b"<p>abc\0def ghi jkl")[0] == "<p>abc\0def ghi jkl"
 
 
 def test_text_of_replacement_characters_is_undecodable():
