@@ -7,6 +7,7 @@ knows pydantic. All problems of a manifest are reported at once, each with file,
 import dataclasses
 import difflib
 import functools
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ for params in (
     PackParams,
     PretrainParams,
 ):
-    params.__pydantic_config__ = ConfigDict(extra="forbid")
+    params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 SKIPPABLE = ("language", "filters", "dedup", "decontaminate", "pii")
 """Steps that one source can be left out of."""
@@ -46,14 +47,14 @@ SKIPPABLE = ("language", "filters", "dedup", "decontaminate", "pii")
 @functools.cache
 def _checked(params: type) -> TypeAdapter:
     """What builds a dataclass of parameters from a manifest's block; an unknown key is an error."""
-    params.__pydantic_config__ = ConfigDict(extra="forbid")
+    params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     return TypeAdapter(params)
 
 
 class Strict(BaseModel):
     """A block of the manifest: an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Source(Strict):
@@ -214,8 +215,8 @@ class Manifest(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """Name of the run's folder, runs/<name>; absent: the file's name."""
-    seed: int = 0
-    """Seed of every draw: sample, validation split, order of rows, initial weights."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Seed of every draw: sample, validation split, order of rows, initial weights; 0 to 4,294,967,295."""
     sources: Annotated[
         dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], Source], Field(min_length=1)
     ]
@@ -329,17 +330,37 @@ def _read_problems(name: str, source: Source) -> list[tuple[tuple, str]]:
         assert source.read_params is not None
     except ValidationError as error:
         known = [field.name for field in dataclasses.fields(params)]
-        return [((*place, *item["loc"]), _explained(item["loc"], item, known)) for item in error.errors()]
+        return [((*place, *where), what) for where, what in _messages(error, known)]
     return []
 
 
 def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Problem]:
-    found: dict[tuple, Problem] = {}
+    found = {Problem(str(path), lines.line(where), _dotted(where), what): None for where, what in _messages(error)}
+    return sorted(found, key=lambda p: (p.line or 0, p.where))
+
+
+_BRANCH = re.compile(r".*\[.*|int|float|str|bool|list|dict|none", re.DOTALL)
+"""Parts of a place that pydantic adds where a value may be one of several things: `tuple[str, ...]`, `literal['all']`."""
+
+
+def _messages(error: ValidationError, known: Sequence[str] | None = None) -> list[tuple[tuple, str]]:
+    """(place, what is wrong and how to fix it); where a value may be one of several things, what it may be in one line."""
+    messages: list[tuple[tuple, str]] = []
+    choices: dict[tuple, list[Mapping]] = {}
     for item in error.errors():
-        where = tuple(part for part in item["loc"] if part != "[key]")
-        message = _explained(where, item)
-        found.setdefault((where, message), Problem(str(path), lines.line(where), _dotted(where), message))
-    return sorted(found.values(), key=lambda p: (p.line or 0, p.where))
+        branch = [
+            n for n, part in enumerate(item["loc"]) if n > 0 and isinstance(part, str) and _BRANCH.fullmatch(part)
+        ]
+        branch = [n for n in branch if item["loc"][n - 1] != "sources"]  # a source may be called so
+        if branch:
+            choices.setdefault(item["loc"][: branch[0]], []).append(item)
+        else:
+            where = tuple(part for part in item["loc"] if part != "[key]")
+            messages.append((where, _explained(where, item, known)))
+    for where, items in choices.items():
+        wanted = list(dict.fromkeys(_wants(item).removeprefix("must be ") for item in items))
+        messages.append((where, f"must be {', or '.join(reversed(wanted))}, but it is {_shown(items[0]['input'])}"))
+    return messages
 
 
 def _explained(where: tuple, item: Mapping, known: Sequence[str] | None = None) -> str:
@@ -353,8 +374,66 @@ def _explained(where: tuple, item: Mapping, known: Sequence[str] | None = None) 
     if kind == "literal_error":
         choices = [str(choice) for choice in re.findall(r"'([^']*)'", item["ctx"]["expected"])]
         return f"{item['input']!r} is not one of {', '.join(choices)}{meant(str(item['input']), choices)}"
-    text = text.removeprefix("Value error, ")
-    return text if kind == "value_error" else f"{text}, but it is {item['input']!r}"
+    if kind == "value_error":
+        return text.removeprefix("Value error, ")
+    wants = _wants(item)
+    if wants == _BLOCK:
+        known = known or _keys_of_block(where)
+        keys = f"; keys here: {', '.join(known)}" if known else ""
+        return f"{wants}, but it is {_shown(item['input'])}{keys}"
+    return f"{wants}, but it is {_shown(item['input'])}"
+
+
+def _wants(item: Mapping) -> str:
+    """What a value must be, in words."""
+    if item["type"] == "literal_error":
+        return f"must be {item['ctx']['expected']}"
+    if item["type"] in ("list_type", "tuple_type") and isinstance(item["input"], str):
+        return f"must be a list, such as [{item['input']}]"
+    limits = {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in item.get("ctx", {}).items()}
+    for types, words in _WORDS.items():
+        if re.fullmatch(types, item["type"]):
+            return words.format(**limits)
+    return f"{item['msg'][:1].lower()}{item['msg'][1:]}"
+
+
+def _keys_of_block(where: tuple) -> list[str]:
+    """The keys of the block at a place; none where it is a mapping of names of the author's own."""
+    known = _fields_at(where)
+    is_source = len(where) == 2 and where[0] == "sources"
+    return known if is_source or known != list(Source.model_fields) else []
+
+
+_BLOCK = "must be a block of `key: value` lines"
+
+_WORDS = {
+    r"int_type|int_parsing|int_parsing_size|int_from_float": "must be a whole number",
+    r"float_type|float_parsing|finite_number": "must be a number",
+    r"string_type": "must be text (in quotes if it looks like a number)",
+    r"bool_type|bool_parsing": "must be true or false",
+    r"list_type|tuple_type|set_type": "must be a list, such as [a, b]",
+    r"dict_type|mapping_type|model_type|model_attributes_type|dataclass_type|dataclass_exact_type": _BLOCK,
+    r"greater_than": "must be more than {gt}",
+    r"greater_than_equal": "must be {ge} or more",
+    r"less_than": "must be less than {lt}",
+    r"less_than_equal": "must be {le} or less",
+    r"too_short": "must have at least {min_length} entries",
+    r"too_long": "must have at most {max_length} entries",
+    r"string_pattern_mismatch": "must be a name of letters, digits, _ - and ., that begins with a letter or digit",
+    r"none_required": "must be null",
+}
+"""pydantic's types of error, as regular expressions, in words for people who have never heard of it."""
+
+
+def _shown(value: object) -> str:
+    """A value as the manifest writes it, or nearly."""
+    if isinstance(value, str):
+        return repr(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _fields_at(where: Sequence) -> list[str]:
@@ -396,10 +475,29 @@ def json_schema() -> dict:
     """The manifest's JSON Schema, for editors; published as docs/manifest.schema.json."""
     published = Manifest.model_json_schema()
     published["required"].remove("name")  # absent, it is the file's name
-    paths = published["$defs"]["Source"]["properties"]["paths"]
+    source = published["$defs"]["Source"]
+    paths = source["properties"]["paths"]
     paths["anyOf"] = [{"type": "string"}, {"type": "array", "items": paths.pop("items")}]
     del paths["type"]
+    kind = source["properties"]["kind"]
+    kind["anyOf"] = [{"enum": list(KINDS)}, {"type": "string", "pattern": own.REFERENCE}]
+    del kind["type"]
+    source["allOf"] = [_of_kind(kind, published["$defs"]) for kind in KINDS]
     return published
+
+
+def _of_kind(kind: str, definitions: dict) -> dict:
+    """What a source of one kind may say under `read` and `format`; the options' schema is added to the definitions."""
+    then: dict[str, Any] = {"format": {"enum": [*extract.formats(kind), None]}}
+    params = extract.params_class(kind)
+    if params is None:
+        then["read"] = {"maxProperties": 0}
+    else:
+        options = _checked(params).json_schema(ref_template="#/$defs/{model}")
+        definitions |= options.pop("$defs", {})
+        definitions[params.__name__] = options
+        then["read"] = {"$ref": f"#/$defs/{params.__name__}"}
+    return {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": then}}
 
 
 def workers(manifest: Manifest) -> int:

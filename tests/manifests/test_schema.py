@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gristmill.curation.documents import KINDS
 from gristmill.manifests import schema
 from gristmill.manifests.source_lines import ManifestError
 from tests.conftest import PROJECT
@@ -115,12 +116,30 @@ def test_numbers_may_have_underscores(tmp_path):
         ("- a\n", "m.yaml:1: a manifest is a mapping"),
         (
             GOOD + "run: {max_failed: 2}\n",
-            "m.yaml:7 run.max_failed: Input should be less than or equal to 1, but it is 2",
+            "m.yaml:7 run.max_failed: must be 1 or less, but it is 2",
         ),
-        (GOOD + "pack: {seq_length: many}\n", "m.yaml:7 pack.seq_length: Input should be a valid integer"),
+        (GOOD + "pack: {seq_length: many}\n", "m.yaml:7 pack.seq_length: must be a whole number, but it is 'many'"),
         (
             GOOD.replace("paths: [crawl/*.warc.gz]", "limit: 3"),
             "m.yaml:2 sources.web: give the source its files by `paths`",
+        ),
+        (
+            GOOD + "curate: {languages: {keep: en}}\n",
+            "m.yaml:7 curate.languages.keep: must be 'all', or a list, such as [en], but it is 'en'",
+        ),
+        (
+            GOOD + "curate: {languages: en}\n",
+            "m.yaml:7 curate.languages: must be a block of `key: value` lines, but it is 'en'; keys here: keep,",
+        ),
+        (GOOD + "seed: -1\n", "m.yaml:7 seed: must be 0 or more, but it is -1"),
+        (GOOD + "seed: 4294967296\n", "m.yaml:7 seed: must be 4294967295 or less"),
+        (
+            GOOD + "curate: {dedup: {exact: maybe}}\n",
+            "m.yaml:7 curate.dedup.exact: must be true or false, but it is 'maybe'",
+        ),
+        (
+            GOOD.replace("weight: 1,", "weight: 1, skip: dedup,"),
+            "m.yaml:6 sources.books.skip: must be a list, such as [dedup], but it is 'dedup'",
         ),
         ("name: x\n", "m.yaml sources: missing; add it"),
         ("", "m.yaml:1: a manifest is a mapping"),
@@ -147,3 +166,19 @@ def test_the_published_json_schema_is_the_one_in_force():
 @pytest.mark.parametrize("path", sorted((PROJECT / "manifests").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_manifests_that_come_with_the_project_are_valid(path):
     assert schema.load(path).manifest.sources
+
+
+def test_the_json_schema_knows_each_kinds_options_of_reading_and_says_what_they_do():
+    published = schema.json_schema()
+    by_kind = {
+        entry["if"]["properties"]["kind"]["const"]: entry["then"] for entry in published["$defs"]["Source"]["allOf"]
+    }
+    assert set(by_kind) == set(KINDS)
+    assert by_kind["text"]["properties"]["read"] == {"$ref": "#/$defs/TextParams"}
+    options = published["$defs"]["TextParams"]
+    assert set(options["properties"]) == {"config", "split", "meta"}
+    assert options["additionalProperties"] is False
+    assert all("description" in about for about in options["properties"].values())
+    assert "parquet" in by_kind["text"]["properties"]["format"]["enum"]
+    described = published["$defs"]["Source"]["properties"]
+    assert all("description" in about for about in described.values())
