@@ -153,3 +153,81 @@ def test_a_macro_bomb_stops_at_a_size():
 @given(st.text(alphabet="\\{}$%&~[]()#_^ \nab,beginenditemcite", max_size=300))
 def test_nothing_crashes(tex):
     assert isinstance(body(tex), str)
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (
+            r"\section{A}\section{B}\label{s} See \S\ref{s} and \autoref{s}.",
+            "A\n\nB\n\nSee §2 and Section 2.",
+        ),
+        (
+            r"\begin{figure}\caption{One.}\label{a}\end{figure}\begin{figure}\begin{subfigure}\caption{x}\label{p}\end{subfigure}"
+            r"\caption{Two.}\label{b}\end{figure}Fig.~\ref{a}, \cref{a,b}; Fig.~\ref{p}.",
+            "Figure 1. One.\n\nx\n\nFigure 2. Two.\n\nFig. 1, Figures 1 and 2; Fig. 2a.",
+        ),
+        (
+            r"\begin{align} a &= b \label{x}\\ c &= d \nonumber\\ e &= f \label{y}\end{align} By \eqref{x} and~\eqref{y}.",
+            "$$\\begin{aligned} a &= b \\\\ c &= d \\\\ e &= f \\end{aligned}$$\nBy (1) and (2).",
+        ),
+        (r"\appendix\section{More}\label{m} Appendix~\ref{m}, \S\ref{m}.", "More\n\nAppendix A, §A."),
+        (r"\begin{lemma}\label{l}Yes.\end{lemma} By Lemma~\ref{l}.", "Lemma 1. Yes.\n\nBy Lemma 1."),
+        (r"\begin{figure*}\caption*{Bare.}\end{figure*}\label{z}", "Bare."),
+    ],
+)
+def test_references_have_numbers_that_agree_with_captions(tex, text):
+    assert body(tex) == text
+
+
+@pytest.mark.parametrize(
+    ("preamble", "tex", "text"),
+    [
+        (r"\let\eps\varepsilon\let\emphasise\emph", r"$\eps$ \emphasise{so}", r"$\varepsilon$ so"),
+        (r"\let\old\section\renewcommand{\section}[1]{\old{#1 (x)}}", r"\section{One} two", "One\n\ntwo"),
+        (
+            r"\newenvironment{game}[2][Chess]{\textbf{#1 by #2.} }{ The end.}",
+            r"\begin{game}{two}Mate.\end{game}\begin{game}[Go]{four}Atari.\end{game}",
+            "Chess by two. Mate. The end.Go by four. Atari. The end.",
+        ),
+        (r"\newenvironment{eq}{\begin{equation}}{\end{equation}}", r"\begin{eq}a=b\end{eq}", "$$a=b$$"),
+        (r"\NewDocumentCommand{\who}{O{nobody} m}{#1 of #2}", r"\who{A}, \who[all]{B}", "nobody of A, all of B"),
+        (
+            r"\newcommand{\two}{\ensuremath{\mathbf{2}}\xspace}",
+            r"element of \two, $\two$",
+            r"element of $\mathbf{2}$, ${\mathbf{2}}$",
+        ),
+        (r"\renewcommand\section{\@startsection{section}{1}{\z@}}", r"\section{Plain} text", "Plain\n\ntext"),
+    ],
+)
+def test_the_papers_own_definitions_hold(preamble, tex, text):
+    assert body(tex, preamble) == text
+
+
+def test_verbatim_text_is_kept_as_it_stands():
+    code = "def f(x):  % no comment\n    return x \\cite{y}\n\n    # \\newcommand{\\z}{w} $5"
+    for begin, end in (
+        (r"\begin{lstlisting}[language=Python, caption={C}]", r"\end{lstlisting}"),
+        (r"\begin{minted}{python}", r"\end{minted}"),
+        (r"\begin{verbatim}", r"\end{verbatim}"),
+    ):
+        assert body(f"Before.\n{begin}\n{code}\n{end}\nAfter.") == f"Before.\n\n{code}\n\nAfter."
+    assert body(r"Call \verb|50% \ref{x}| or \lstinline!a_b{!.") == r"Call 50% \ref{x} or a_b{."
+
+
+def test_references_are_kept_if_wanted():
+    files = {
+        "m.tex": r"\documentclass{a}\begin{document}Text.\bibliography{m}\end{document}",
+        "m.bbl": "\\begin{thebibliography}{9}\n\\bibitem[{Knuth(1984)}]{k} D.~Knuth. \\newblock \\emph{The \\TeX book}.\n\\bibitem{l} L.\n\\end{thebibliography}",
+    }
+    source = assemble(files)
+    assert latex_text(source, references=True)[0] == "Text.\n\nReferences\n\n- D. Knuth. The TeXbook.\n- L."
+    assert latex_text(source)[0] == "Text."
+
+
+def test_a_subfile_gives_its_body():
+    files = {
+        "m.tex": r"\documentclass{a}\begin{document}A \subfile{sub/one} Z\end{document}",
+        "sub/one.tex": r"\documentclass[../m]{subfiles}\begin{document}one\end{document}",
+    }
+    assert " ".join(paper(files)[0].split()) == "A one Z"
