@@ -13,6 +13,10 @@ STATUS_LINE = re.compile(rb"^(?:HTTP/\d(?:\.\d)?|ICY)[ \t]+(\d{3})\b[^\n]*\n", r
 HEADER_LINE = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
 CHUNK_SIZE = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\n]*)?\r?\n")
 
+MAX_ENCODINGS = 8
+MAX_MEMBERS = 100
+"""More encodings on top of each other, or gzip members behind each other, than pages have: bounds the time they take."""
+
 REPEATED = frozenset({"x-robots-tag"})
 """Headers whose lines all count, and are kept apart by line breaks; of others the first counts."""
 
@@ -35,7 +39,7 @@ def decoded(body: bytes, headers: dict[str, str], limit: int) -> bytes:
     """The body without its transfer and content encoding, at most a little more than `limit` bytes of it."""
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = _dechunked(body)
-    for encoding in reversed(headers.get("content-encoding", "").lower().replace(" ", "").split(",")):
+    for encoding in reversed(headers.get("content-encoding", "").lower().replace(" ", "").split(",")[:MAX_ENCODINGS]):
         body = _decompressed(body, encoding.removeprefix("x-"), limit + 1)
     return body
 
@@ -55,7 +59,7 @@ def _dechunked(body: bytes) -> bytes:
 def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
     try:
         if encoding == "gzip":
-            return zlib.decompressobj(31).decompress(body, limit)
+            return _gunzip(body, limit)
         if encoding == "deflate":
             wrapped = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
             return zlib.decompressobj(15 if wrapped else -15).decompress(body, limit)
@@ -66,6 +70,18 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
     except (zlib.error, brotli.error, zstandard.ZstdError):
         pass
     return body
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    """All members of a gzip body: what a server put together of several is one page."""
+    out, rest = b"", body
+    for _ in range(MAX_MEMBERS):
+        member = zlib.decompressobj(31)
+        out += member.decompress(rest, limit - len(out))
+        rest = member.unused_data
+        if not member.eof or len(out) >= limit or not rest.startswith(b"\x1f\x8b"):
+            break
+    return out
 
 
 def _brotli(body: bytes, limit: int) -> bytes:

@@ -17,10 +17,14 @@ WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview",
 TDM = "tdm-reservation"
 
 SEARCHED_CHARS = 500_000
-AGENT = r"robots|tdm-reservation|[a-z0-9-]{0,40}bot(?:-[a-z0-9-]{1,40})?|google-extended|googleother|slurp|teoma|yandex|baiduspider|applebot-extended"
-COMMENT = re.compile("<!--.*?-->", re.DOTALL)
-META = re.compile(
-    rf"""<meta\b(?=[^>]{{1,2000}}?\bname\s*=\s*["']?\s*({AGENT})\s*["'\s/>])[^>]{{1,2000}}""", re.IGNORECASE
+"""How far into a page its meta tags are looked for."""
+
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+META = re.compile(r"<meta\b[^<>]{1,2000}", re.IGNORECASE)
+NAME = re.compile(
+    r"""\bname\s*=\s*["']?\s*(robots|tdm-reservation|[a-z0-9-]{0,40}bot(?:-[a-z0-9-]{1,40})?|google-extended|googleother"""
+    r"""|applebot-extended|slurp|teoma|yandex|baiduspider)(?=["'\s/]|$)""",
+    re.IGNORECASE,
 )
 CONTENT = re.compile(r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
@@ -49,12 +53,14 @@ def in_page(html: str) -> set[str]:
     ['ccbot:noindex', 'noai']
     """
     html = html[:SEARCHED_CHARS]
-    if not META.search(html):
+    if not any(NAME.search(tag[0]) for tag in META.finditer(html)):
         return set()
     found: set[str] = set()
     for tag in META.finditer(COMMENT.sub("", html)):
-        agent, content = tag[1].lower(), CONTENT.search(tag[0])
-        value = next(filter(None, content.groups()), "").lower() if content else ""
+        name, content = NAME.search(tag[0]), CONTENT.search(tag[0])
+        if not name or not content:
+            continue
+        agent, value = name[1].lower(), next(filter(None, content.groups()), "").lower()
         if agent == TDM:
             found |= {TDM} if value.strip() == "1" else set()
         else:

@@ -285,6 +285,37 @@ def test_page_too_large_is_named_with_its_size():
     assert bomb.value > 20 * 2**20
 
 
+def zeros(compressor, finish, megabytes: int) -> bytes:
+    return b"".join(compressor(bytes(2**20)) for _ in range(megabytes)) + finish()
+
+
+def brotli_zeros() -> bytes:
+    compressor = brotli.Compressor(quality=4)
+    return zeros(compressor.process, compressor.finish, 400)
+
+
+def gzip_zeros() -> bytes:
+    compressor = zlib.compressobj(9, wbits=31)
+    return zeros(compressor.compress, compressor.flush, 400)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("br", brotli_zeros),
+        ("gzip", gzip_zeros),
+        ("gzip, gzip", lambda: gzip.compress(gzip_zeros())),
+        ("zstd", lambda: zstandard.compress(bytes(400 * 2**20))),
+    ],
+)
+def test_content_encoding_that_is_a_bomb_is_named_and_the_next_page_read(encoding, body):
+    headers = [("Content-Type", "text/html"), ("Content-Encoding", encoding)]
+    captures = [("http://a.org/", "200 OK", headers, body()), ("http://b.org/", "200 OK", headers[:1], HTML)]
+    first, second = read(io.BytesIO(archive(*captures)), "a.warc.gz", ReadOptions())
+    assert first.rule == "page_too_large"
+    assert second.text == TEXT
+
+
 def test_page_made_to_exhaust_the_parser_is_named():
     assert page(b"<div>" * 50_000).rule == "page_too_complex"
 
@@ -315,6 +346,13 @@ def test_document_carries_url_title_time_licence_and_charset():
         "opt_outs": ["noai", "noindex"],
         "payload_digest": digest,
     }
+
+
+def test_opt_outs_of_headers_and_tags_for_all_and_for_one():
+    body = b"<meta name=gptbot content=noindex><meta name=tdm-reservation content=1>" + HTML
+    fields = [("Content-Type", "text/html"), ("X-Robots-Tag", "noai"), ("X-Robots-Tag", "ccbot: noindex")]
+    (record,) = read(io.BytesIO(archive(("http://a.org/", "200 OK", fields, body))), "a.warc.gz", ReadOptions())
+    assert record.meta["opt_outs"] == ["ccbot:noindex", "gptbot:noindex", "noai", "tdm-reservation"]
 
 
 def test_changed_content_is_read_and_marked():
@@ -353,6 +391,7 @@ def deflate_raw(body: bytes) -> bytes:
         ("deflate", deflate_raw),
         ("br", brotli.compress),
         ("zstd", zstandard.compress),
+        ("gzip", lambda body: gzip.compress(body[:100]) + gzip.compress(body[100:])),
         ("gzip, br", lambda body: brotli.compress(gzip.compress(body))),
         ("identity", bytes),
         ("gzip", bytes),
