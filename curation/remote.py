@@ -10,16 +10,20 @@ import binascii
 import contextlib
 import email.utils
 import io
+import os
 import re
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import fsspec
 import requests
 import urllib3
+
+from gristmill.curation.code import git
 
 BUFFER_BYTES = 2**20
 
@@ -95,7 +99,10 @@ def opened(path: str) -> BinaryIO:
     """
     if is_http(path):
         return io.BufferedReader(HttpFile(path), BUFFER_BYTES)
-    return io.BufferedReader(fsspec.open(path, "rb").open(), BUFFER_BYTES) if "://" in path else open(path, "rb")
+    if "://" in path:
+        return io.BufferedReader(fsspec.open(path, "rb").open(), BUFFER_BYTES)
+    # A folder among the files is a git repository: see `gristmill.manifests.inputs.expand_repositories`.
+    return git.archive(Path(path)) if os.path.isdir(path) else open(path, "rb")
 
 
 def described(url: str) -> Described:

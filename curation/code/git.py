@@ -123,6 +123,13 @@ def _files(store: BaseObjectStore, tree: bytes) -> Iterator[tuple[tarfile.TarInf
             data = store[entry.sha].as_raw_string()
             info.size = len(data)
         else:  # a link; or a submodule, whose commit is in another repository
-            info.type = tarfile.SYMTYPE if stat.S_ISLNK(entry.mode) else tarfile.DIRTYPE
+            info.type = tarfile.SYMTYPE if stat.S_ISLNK(entry.mode) else tarfile.FIFOTYPE
             info.linkname = "elsewhere"
         yield info, data
+
+
+def size_bytes(path: Path) -> int:
+    """Bytes of a repository's packs and loose objects: about what reading it costs."""
+    with _opened(path) as repository:
+        objects = Path(repository.commondir()) / "objects"
+        return sum(file.stat().st_size for file in objects.rglob("*") if file.is_file())

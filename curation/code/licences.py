@@ -60,10 +60,11 @@ _ANY_PURPOSE = re.compile(
     "use copy modify and (?:or )?distribute this (?:software|material) for any purpose with or without fee is hereby granted"
 )
 
+_GNU_LATER = r"(?: of the licen[sc]e)? (?:or at your option any later|or any later|or later|or newer)"
 _GNU = re.compile(
+    r"(?:version (?P<first>[123])(?: (?P<first_minor>[01]))? of the )?"
     r"gnu (?P<family>affero general|lesser general|library general|general) public licen[sc]e\b"
-    r"(?:[a-z ]{0,90}? v(?:ersion)? ?| v)(?P<major>[123])(?: (?P<minor>[01])\b)?"
-    r"(?P<later>(?: of the licen[sc]e)? (?:or at your option any later|or any later|or later|or newer))?"
+    rf"(?(first)|(?:[a-z ]{{0,90}}? v(?:ersion)? ?| v)(?P<major>[123])(?: (?P<minor>[01])\b)?)(?P<later>{_GNU_LATER})?"
 )
 _GNU_NAMES = {"affero general": "AGPL", "lesser general": "LGPL", "library general": "LGPL", "general": "GPL"}
 _NOTICES = (
@@ -107,7 +108,8 @@ def notice(head: str) -> str | None:
     words = _NOT_WORD.sub(" ", lowered)
     if match := _GNU.search(words):
         suffix = "-or-later" if match["later"] else ""
-        return f"{_GNU_NAMES[match['family']]}-{match['major']}.{match['minor'] or 0}{suffix}"
+        number = f"{match['first'] or match['major']}.{match['first_minor'] or match['minor'] or 0}"
+        return f"{_GNU_NAMES[match['family']]}-{number}{suffix}"
     for name, pattern in _NOTICES:
         if pattern.search(words):
             return name

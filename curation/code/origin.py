@@ -59,6 +59,7 @@ _GENERATED_HINTS = (
     "fileformatversion",
 )
 """One of these stands in whatever the pattern finds; looking for them is much faster."""
+_QUOTED = re.compile(r"(?<![A-Za-z])['\"]|\b(?:echo|print|printf|sed|grep)\b")
 _SOURCE_MAP = re.compile(r'\A\s*\{"version":3,')
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\n]{64,}+")
@@ -86,11 +87,20 @@ def origin(path: str, text: str, language: Language | None) -> str | None:
     if language is None or language.type != "prose":
         head = text[:HEAD_CHARACTERS]
         lowered = head.lower()
-        if any(word in lowered for word in _GENERATED_HINTS) and _GENERATED.search(head):
+        if any(word in lowered for word in _GENERATED_HINTS) and _says_generated(head):
             return "generated"
         if extension_of(path) in ("map", "json") and _SOURCE_MAP.match(text):
             return "generated"
     return None
+
+
+def _says_generated(head: str) -> bool:
+    """Whether a head says that its file is generated, and is not a program that writes so into others."""
+    for match in _GENERATED.finditer(head):
+        line_start = head.rfind("\n", 0, match.start()) + 1
+        if not _QUOTED.search(head, line_start, match.start()):
+            return True
+    return False
 
 
 def encoded(text: str) -> tuple[float, int]:
