@@ -8,7 +8,7 @@ def roots(ids: np.ndarray, parents: np.ndarray) -> np.ndarray:
 
     `ids` int64[N] are distinct; `parents` int64[N] are the ids that the posts answer, 0 for one that begins a thread.
     Pointer jumping: every round doubles the steps that are taken up, so depth d takes log2(d) rounds over the arrays
-    (Hillis and Steele 1986), and 40 bytes a post.
+    (Hillis and Steele 1986).
     """
     num_posts = len(ids)
     if not num_posts:

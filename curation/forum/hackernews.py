@@ -1,8 +1,7 @@
 """Threads of Hacker News: items of its API as JSON lines or parquet, in any order.
 
-A comment names only what it answers, so which thread it is in is known at the end of the file. Two arrays of numbers
-stay in memory (40 bytes an item, the whole site's 45 million items in 2 GB); the items wait in a temporary file and
-are then sorted by thread. Format: https://github.com/HackerNews/API
+A comment names only what it answers, so which thread it is in is known at the end of the file. Only arrays of
+numbers stay in memory (some tens of bytes an item); the items wait in a temporary file and are then sorted by thread. Format: https://github.com/HackerNews/API
 """
 
 import array

@@ -65,7 +65,7 @@ def tidy(text: str) -> str:
 def _has_odd(text: str) -> bool:
     if not text.isascii():
         return bool(_ODD.search(text))
-    data = text.encode()  # 20 times as fast as the regex
+    data = text.encode()  # half the regex's time
     return len(data.translate(None, _ODD_BYTES)) < len(data)
 
 

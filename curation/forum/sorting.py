@@ -1,9 +1,9 @@
 """Records sorted by a number in bounded memory: what brings the posts of a thread together in files of any size.
 
 An answer can stand gigabytes behind its question, so neither one pass nor a dictionary will do. Records are collected
-up to RUN_BYTES, sorted and written to one temporary file (in TMPDIR), and the sorted runs are merged at the end: twice
-the file's text is written and read once, always in sequence. Holding all posts would take 300 GB for Stack Overflow,
-SQLite took 6 times as long.
+up to RUN_BYTES, sorted and written to one temporary file (in TMPDIR), and the sorted runs are merged at the end:
+the text is written once and read once, in sequence. 1 GB of posts whose answers stand as far from their questions as
+can be is read in 136 MB of memory, as much as 100 MB of posts.
 """
 
 import heapq

@@ -137,6 +137,17 @@ QUOTE = "> How do I sum a vector x?"
         "Use sum(x).\n\nFrom: Ann Lee <ann at x.org>\nSent: Sunday\nTo: list\nSubject: Sums\n\nanything at all",
         "Use sum(x).\n\nOn 1 Nov 2020, Ann Lee wrote:\n\nHow do I sum a vector x?\n",
         '>>>>> "Ann" == Ann Lee <ann at x.org>\n>>>>>     on Sun, 1 Nov 2020 writes:\n\n    Ann> How do I sum a vector x?\n\nUse sum(x).',
+        f"Le 1 nov. 2020 à 10:00, Ann Lee <ann@x.org> a écrit :\n{QUOTE}\n\nUse sum(x).",
+        f"El dom, 1 nov 2020 a las 10:00, Ann Lee (<ann@x.org>) escribió:\n{QUOTE}\n\nUse sum(x).",
+        f"W dniu 01.11.2020 o 10:00, Ann Lee napisał(a):\n{QUOTE}\n\nUse sum(x).",
+        f"1 ноября 2020 г., 10:00, Ann Lee <ann@x.org> написал:\n{QUOTE}\n\nUse sum(x).",
+        f"在 2020年11月1日，Ann Lee <ann@x.org> 写道：\n{QUOTE}\n\nUse sum(x).",
+        "On 1 Nov 2020, Ann Lee wrote:\n\nUse sum(x).",
+        "Ann Lee <ann <at> x.org> writes:\n\n:\n: How do I sum a vector x?\n: Thanks.\n:\n\nUse sum(x).",
+        'Use sum(x).\n\n\ufeffOn 1/11/20, 10:00 AM, "Ann Lee" <ann at x.org> wrote:\n\n    Hello,\n\n    how do I sum it?',
+        "Use sum(x).\n\n________________________________\nVon: Ann Lee <ann at x.org>\nGesendet: Sonntag\nAn: Liste\nBetreff: Sums\n\nHow?",
+        "Use sum(x).\n\n-----Message d'origine-----\nDe : Ann Lee\nEnvoyé : dimanche\nÀ : liste\nObjet : Sums\n\nHow?",
+        "  AL> How do I compute the sum of\n  AL> all of its elements?\n\nUse sum(x).",
         "Use sum(x).\n\n-- \nBo\nphone 123",
         "Use sum(x).\n\n______________________________________________\nR-help at r-project.org mailing list\nhttps://stat.ethz.ch/mailman/listinfo/r-help\nPLEASE do read the posting guide",
         "Use sum(x).\n\n__________________________________________________\nDo You Yahoo!?\nFind a job",
@@ -146,6 +157,24 @@ QUOTE = "> How do I sum a vector x?"
 )
 def test_what_the_author_did_not_write_goes(reply):
     assert body_of(reply) == "Use sum(x)."
+
+
+def test_code_diffs_and_tables_in_a_reply_stay():
+    reply = """Apply:
+
+--- a/x.c
++++ b/x.c
+@@ -1 +1 @@
+-int x;
++long x;
+
+| name | sum |
+| x    | 6   |
+
+$ make > log
+: ${X:=1}
+    if (x > 3) y"""
+    assert body_of(reply) == reply
 
 
 def test_interleaved_answers_stay_apart():
@@ -233,6 +262,14 @@ def test_any_bytes_are_a_message_or_a_named_failure(data):
     for record in alone + in_mbox:
         if isinstance(record, Extracted):
             assert record.text == tidy(record.text)
+
+
+def test_texts_wait_outside_of_memory_and_a_huge_thread_is_cut(monkeypatch):
+    monkeypatch.setattr(mail, "MAX_THREAD_BYTES", 1000)
+    records = read("".join(message(f"m{n}", "Re: S", "Word. " * 20, References="<m0>") for n in range(30)))
+    assert len(records) == 30
+    assert {record.rule for record in records if isinstance(record, Unextracted)} == {"thread_too_large"}
+    assert records[0].meta["messages"] < 10
 
 
 def test_hostile_structures_end_soon():
