@@ -327,6 +327,7 @@ def serve() -> None:
     parent, name, max_seconds, max_mb = sys.argv[1:]
     _end_with(int(parent))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no file of its memory for a page that crashes it
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     requests, replies = os.fdopen(os.dup(0), "rb", 0), os.dup(1)
@@ -374,17 +375,17 @@ def _send(replies: int, reply: object) -> None:
 @contextlib.contextmanager
 def _limits(seconds: float, size: int | None) -> Iterator[None]:
     """Have the kernel end this process after so much processor time, and refuse it more memory than `size`."""
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if size is not None:
-        soft = size if hard == resource.RLIM_INFINITY else min(size, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        least = size if soft == resource.RLIM_INFINITY else min(size, soft)
+        resource.setrlimit(resource.RLIMIT_AS, (least, hard))
     # The default action ends the process in the midst of C code, where a handler of Python would wait for its end.
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _outcome(extract: Callable, arguments: tuple, max_mb: int) -> object:
