@@ -17,7 +17,7 @@ list is each of its elements. What is null, or no number where one is asked for,
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -109,15 +109,18 @@ class Values:
             return [value if url else None for value, url in zip(found, urls, strict=True)]
         return (self._measured if feature in MEASURED else self._texts)[feature].to_pylist()
 
-    def documents(self, rows: Iterable[int]) -> Iterator[tuple[int, str, Mapping]]:
-        """(row, text, the document's other columns with `meta` decoded) of some rows, as a function of `own` gets them."""
-        plain = {name: self._texts[name] for name in self._texts.column_names if name not in ("text", "meta")}
-        plain |= {name: self._measured[name] for name in MEASURED}
-        values = {name: column.to_pylist() for name, column in plain.items()}
-        texts, meta = self._texts["text"], self.meta()
-        for row in rows:
-            document = {name: column[row] for name, column in values.items()}
-            yield row, texts[row].as_py(), {**document, "meta": meta[row]}
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """The texts of some rows."""
+        return self._texts["text"].take(pa.array(rows, pa.int64())).to_pylist()
+
+    def documents(self, rows: Sequence[int]) -> list[Mapping]:
+        """The other columns of some rows with `meta` decoded, as a function of `own` gets them."""
+        plain = [name for name in self._texts.column_names if name not in ("text", "meta")]
+        columns = [*(self._texts[name] for name in plain), *(self._measured[name] for name in MEASURED)]
+        names = [*plain, *MEASURED, "meta"]
+        meta = self.meta()
+        values = [column.take(pa.array(rows, pa.int64())).to_pylist() for column in columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*values, [meta[row] for row in rows], strict=True)]
 
     def meta(self) -> list[Mapping]:
         """Each row's `meta`, decoded."""

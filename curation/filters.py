@@ -199,11 +199,13 @@ def _scored(score: own.Score, rows: np.ndarray, values: columns.Values) -> tuple
     """What a function gives for some rows (NaN where it failed), and what went wrong, by row."""
     numbers = np.full(len(rows), np.nan)
     errors: dict[int, str] = {}
-    for place, (row, text, document) in enumerate(values.documents(rows.tolist())):
+    places = rows.tolist()
+    documents = values.documents(places) if score.wants_document else [None] * len(places)
+    for place, (text, document) in enumerate(zip(values.texts(places), documents, strict=True)):
         try:
             numbers[place] = score(text, document)
         except own.OwnCodeError as error:
-            errors[row] = str(error)
+            errors[places[place]] = str(error)
     if errors and len(errors) == len(rows) >= own.ALL_FAILED_FROM:
         raise ValueError(
             f"it fails on all of {len(rows):,} documents, the first time so: {next(iter(errors.values()))}"

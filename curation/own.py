@@ -218,14 +218,14 @@ class Score:
         if not (_takes(self._call, 1) or _takes(self._call, 2)):
             where = _defined(self._call, reference, source)
             raise OwnCodeError(f"{where} is called with (text) or (text, document); change its parameters")
-        self._wants_document = not _takes(self._call, 1) or _second(self._call) == "document"
+        self.wants_document = not _takes(self._call, 1) or _second(self._call) == "document"
 
-    def __call__(self, text: str, document: Mapping) -> float:
+    def __call__(self, text: str, document: Mapping | None) -> float:
         try:
-            result = self._call(text, document) if self._wants_document else self._call(text)
+            result = self._call(text, document) if self.wants_document else self._call(text)
         except (Exception, SystemExit) as error:
             raise OwnCodeError(_told(error, self._reference, self._source)) from None
-        if not isinstance(result, numbers.Real | np.bool_):
+        if type(result) is not float and not isinstance(result, numbers.Real | np.bool_):
             where = _defined(self._call, self._reference, self._source)
             why = "has every path a `return`?" if result is None else "return a number, or true or false"
             raise OwnCodeError(f"{where} gave {_kind(result)}, and a rule needs a number; {why}")

@@ -23,6 +23,9 @@ OPERATORS = {
 MEMBERSHIP = ("in", "not in")
 """How a rule compares words with a list of words."""
 
+_EQUAL = {"words": str, "meta": (str, bool), "own": bool}
+"""Family of a feature -> what it may be equal to beside a number."""
+
 Scalar = str | int | float | bool
 Threshold = Scalar | tuple[Scalar, ...]
 
@@ -86,7 +89,7 @@ class Rule:
         elif family == "date" and isinstance(self.threshold, str):
             if not self.threshold[:4].isdigit():
                 return f"threshold is {self.threshold!r}; give a date such as 2019, 2019-05 or 2019-05-31"
-        elif not (family in ("words", "meta") and self.op == "==" and isinstance(self.threshold, str | bool)):
+        elif not (self.op == "==" and isinstance(self.threshold, _EQUAL.get(family, ()))):
             what = f"threshold is {self.threshold!r}; give a finite number"
             return what if family in columns.NUMERIC or self.op == "==" else f"{what}, or op: in with a list of words"
         return None

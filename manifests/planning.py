@@ -131,7 +131,8 @@ def raw_files(loaded: Loaded, name: str, source: Source, expand: Expand = inputs
     problems: list[Problem] = []
     for number, path in enumerate(paths):
         try:
-            path = hub.choosing(path, source.read.get("config"), source.read.get("split"))
+            if source.kind == "text":
+                path = hub.choosing(path, source.read.get("config"), source.read.get("split"))
             files |= {file.locator: file for file in expand([path], loaded.roots, loaded.cache)}
         except (MissingInput, hub.HubError) as error:
             problems += loaded.error((*where, number) if source.paths else where, str(error)).problems

@@ -26,7 +26,6 @@ META_CHARACTERS = 4_096
 LEFT_OUT = "columns_left_out"
 """The key of `meta` that names the columns which are too long for it, or hold bytes."""
 
-_TRAILING = re.compile(r"(?<![ \t])[ \t]++(?=\n|\Z)")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -171,5 +170,5 @@ def clean(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", "")
     if " \n" in text or "\t\n" in text or text[-1:] in (" ", "\t"):
-        text = _TRAILING.sub("", text)
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

@@ -57,7 +57,7 @@ def test_the_rule_with_the_document_sees_meta_and_address(folder):
         (folder / "rules.yaml")
         .read_text()
         .replace("exclamations", "trusted")
-        .replace('"<=", threshold: 0.02', '"==", threshold: 1')
+        .replace('"<=", threshold: 0.02', '"==", threshold: true')
     )
     (folder / "rules.yaml").write_text(text)
     go(folder / "rules.yaml", folder, until="shards")

@@ -1,6 +1,7 @@
 """A manifest's problems: all at once, each with its line, what is wrong and how to mend it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,14 @@ def test_the_json_schema_knows_each_kinds_options_of_reading_and_says_what_they_
     assert "parquet" in by_kind["text"]["properties"]["format"]["enum"]
     described = published["$defs"]["Source"]["properties"]
     assert all("description" in about for about in described.values())
+
+
+@pytest.mark.parametrize("page", ["sources/text.md", "own-code.md"])
+def test_the_manifests_on_the_pages_are_valid(tmp_path, page):
+    blocks = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        if block.startswith("filters:"):
+            indented = "".join(f"    {line}\n" for line in block.splitlines())
+            block = f"sources:\n  a:\n    kind: text\n    paths: [a]\n{indented}"
+        assert load(tmp_path, block).manifest.sources
