@@ -93,12 +93,12 @@ def test_comments_that_answer_each_other_in_a_circle_are_in_the_thread_once():
     assert other == NotDocument("comment_in_thread")
 
 
-def test_a_chain_of_100_000_comments_is_one_thread():
-    names = [format(n, "x") for n in range(1, 100_001)]
+def test_a_chain_of_20_000_comments_is_one_thread():
+    names = [format(n, "x") for n in range(1, 20_001)]
     rows = [comment(names[0], "a"), *(comment(b, "a", f"t1_{a}") for a, b in pairwise(names))]
     records = read(rows)
-    assert len(records) == 100_000
-    assert records[0].meta["comments"] == 100_000
+    assert len(records) == 20_000
+    assert records[0].meta["comments"] == 20_000
 
 
 def test_bad_rows_are_named_by_their_line():
