@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.crawl.html import (
-    MAX_DEPTH,
-    TooComplex,
-    clean,
-    extract,
-    opt_outs,
-)
+from gristmill.curation.crawl.html import MAX_DEPTH, TooComplex, clean, extract, opt_outs
 
 ARTICLE = """<!doctype html><html lang="en-GB"><head><title>Rye &amp;
  Barley</title><meta name="robots" content="noai, follow"></head><body>

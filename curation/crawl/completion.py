@@ -1,0 +1,76 @@
+"""What belongs together stays together: rows of a table, the heading of a passage, the records of a list.
+
+The model judges lines. A table of which two rows in three were kept, a list of places without their names or a thread
+whose last post is missing would each be a line's error and a reader's loss.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+
+from gristmill.curation.crawl.blocks import HEADING, ROW, Blocks
+
+MIN_TABLE_SHARE = 0.5
+"""A table stays whole if its kept rows hold this share of its words, and goes if they hold less."""
+
+MIN_HEADING = 0.08
+"""A heading right before kept text stays if it is at least so likely; titles of pages (h1) stand elsewhere."""
+
+MIN_RECORDS = 3
+MIN_RECORD_SHARE = 0.5
+MAX_RECORD_SHARE = 0.6
+MIN_RECORD_WORDS = 5
+MIN_RECORD = 0.03
+"""Blocks of equal markup in so many places of which none holds more than MAX_RECORD_SHARE of their words are records,
+such as posts; when kept ones hold MIN_RECORD_SHARE of the words, the others of some length are kept too."""
+
+
+def completed(page: Blocks, choice: np.ndarray, judged: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The choice of blocks, with whole tables, the headings of what is kept, and all records of a kind."""
+    choice = choice.copy()
+    _records(page, choice, judged, words)
+    if ROW in page.kinds:
+        _tables(page, choice, words)
+    if HEADING in page.kinds:
+        _headings(page, choice, judged)
+    return choice
+
+
+def _records(page: Blocks, choice: np.ndarray, judged: np.ndarray, words: np.ndarray) -> None:
+    groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    bits, parents = page.bits, page.parents
+    for i in np.flatnonzero((judged >= MIN_RECORD) & (words >= MIN_RECORD_WORDS)).tolist():
+        element = page.elements[i]
+        parent = max(parents[element], 0)
+        groups[bits[element], bits[parent], bits[max(parents[parent], 0)]].append(i)
+    for members in groups.values():
+        if len(members) < MIN_RECORDS:
+            continue
+        held = words[members]
+        kept = choice[members]
+        if kept.all() or held[kept].sum() < MIN_RECORD_SHARE * held.sum():
+            continue
+        places: dict[int, float] = defaultdict(float)
+        for i, count in zip(members, held.tolist(), strict=True):
+            places[parents[page.elements[i]]] += count
+        if len(places) >= MIN_RECORDS and max(places.values()) <= MAX_RECORD_SHARE * held.sum():
+            choice[members] = True
+
+
+def _tables(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
+    tables: dict[int, list[int]] = defaultdict(list)
+    for i, kind in enumerate(page.kinds):
+        if kind == ROW:
+            tables[page.parents[page.elements[i]]].append(i)
+    for rows in tables.values():
+        held = np.maximum(words[rows], 1)
+        kept = held[choice[rows]].sum()
+        if kept:
+            choice[rows] = kept >= MIN_TABLE_SHARE * held.sum()
+
+
+def _headings(page: Blocks, choice: np.ndarray, judged: np.ndarray) -> None:
+    """From the end, so that a heading below a heading counts as text."""
+    for i in range(len(page.kinds) - 2, -1, -1):
+        if page.kinds[i] == HEADING and page.levels[i] > 1 and not choice[i]:
+            choice[i] = choice[i + 1] and judged[i] >= MIN_HEADING
