@@ -84,22 +84,27 @@ class _ZstdFrames:
         self._frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
         self._started = False  # whether the present frame has been given any byte
         self._ready = b""
+        self._given = 0  # bytes of `_ready` that have been read
 
     def read1(self, size: int) -> bytes:
-        while not self._ready:
-            chunk = self._stream.read(2**17)
+        while self._given == len(self._ready):
+            # Little at a time: four bytes may unpack to 128 KiB.
+            chunk = self._stream.read(2**11)
             if not chunk:
                 if self._started:
                     raise EOFError
                 return b""
+            pieces = []
             while chunk:
                 self._started = True
-                self._ready += self._frame.decompress(chunk)
+                pieces.append(self._frame.decompress(chunk))
                 chunk = self._frame.unused_data
                 if self._frame.eof:
                     self._frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj()
                     self._started = False
-        data, self._ready = self._ready[:size], self._ready[size:]
+            self._ready, self._given = b"".join(pieces), 0
+        data = self._ready[self._given : self._given + size]
+        self._given += len(data)
         return data
 
 
