@@ -27,7 +27,7 @@ MIN_PROBABILITY = 0.1
 """A block below this is not content, however little else there is."""
 
 MIN_REPEATED_WORDS = 8
-"""A block of so many words that stands in the page twice is taken once."""
+"""A block of so many words that stands in two parts of a page is taken once; refrains stand in one."""
 
 REACHES = (5, 15)
 
@@ -103,9 +103,10 @@ def chosen(page: Blocks, texts: list[str], judged: np.ndarray, words: np.ndarray
     expected = (1 + RECALL_WEIGHT) * hits / (np.cumsum(words[order]) + RECALL_WEIGHT * hits[-1] + 1e-9)
     least = max(judged[order[int(np.argmax(expected))]], MIN_PROBABILITY)
     choice = judged >= least
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for i in np.flatnonzero(choice).tolist():
-        if words[i] >= MIN_REPEATED_WORDS and texts[i] in seen and page.kinds[i] not in (CODE, ROW):
+        parent = page.parents[page.elements[i]]
+        first = seen.setdefault(texts[i], parent)
+        if first != parent and words[i] >= MIN_REPEATED_WORDS and page.kinds[i] not in (CODE, ROW):
             choice[i] = False
-        seen.add(texts[i])
     return choice

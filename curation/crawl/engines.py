@@ -21,7 +21,7 @@ from gristmill.curation.crawl.render import render
 MIN_CONTENT_CHARS = 250
 """Less main content than this is doubted, and compared with the sentences of the whole page."""
 
-MAX_BOILERPLATE = 0.25
+MAX_BOILERPLATE = 0.1
 """A text with a larger share of words outside the model's content fails the boilerplate test of `union`."""
 
 SHINGLE_WORDS = 3
@@ -50,6 +50,8 @@ def auto(tree: HTMLTree, title: str, markdown: bool) -> str:
     if not page.texts:
         return ""
     texts = [text.translate(MARKS) for text in page.texts] if markdown else page.texts
+    if sum(map(len, texts)) < MIN_CONTENT_CHARS:  # too little to tell from anything
+        return clean(render(page, page.texts, [True] * len(texts), markdown))
     judged, words = content_probabilities(page, texts, title)
     choice = completed(page, chosen(page, texts, judged, words), judged, words)
     if sum(len(texts[i]) for i in np.flatnonzero(choice)) < MIN_CONTENT_CHARS:

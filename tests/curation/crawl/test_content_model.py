@@ -57,7 +57,7 @@ def test_chosen_blocks_are_the_likeliest(blocks_):
     judged = np.array([p for p, _ in blocks_])
     words = np.array([w for _, w in blocks_], float)
     texts = [str(i) for i in range(len(blocks_))]
-    choice = chosen(Blocks(kinds=[0] * len(texts)), texts, judged, words)
+    choice = chosen(Blocks(kinds=[0] * len(texts), elements=[0] * len(texts), parents=[-1]), texts, judged, words)
     assert (judged[choice] >= MIN_PROBABILITY).all()
     if choice.any():
         assert judged[choice].min() > judged[~choice].max(initial=-1)
