@@ -6,17 +6,19 @@ words. They are read from the installed package when first asked for, which take
 """
 
 import functools
-import gzip
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import xxhash
+
+from gristmill.curation.archives import decompressed
+from gristmill.curation.remote import opened
 
 NOT_ALPHANUMERIC = re.compile("[^a-zA-Z0-9]+")
 """What separates the words of an address; letters beyond ASCII separate, too."""
@@ -50,6 +52,9 @@ class UrlLists:
     """Words that count inside other words and across separators, too."""
     soft_banned_words: tuple[str, ...] = ()
     """Words of which several together count."""
+
+
+INTEGRATED = UrlLists()
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _place_lines(lists: UrlLists, what: Places) -> Iterator[list[bytes]]:
             yield from _lines(archive.extractfile(member))
     for written in getattr(lists, what):
         path = Path(written)
-        files = [path] if not path.is_dir() else sorted([*path.rglob(what), *path.rglob(what + ".gz")])
+        files = [written] if not path.is_dir() else sorted([*path.rglob(what), *path.rglob(what + ".gz")])
         if not files:
             raise FileNotFoundError(f"{written}: no file called {what} is in this folder; name the files themselves")
         for file in files:
@@ -113,9 +118,9 @@ def _place_lines(lists: UrlLists, what: Places) -> Iterator[list[bytes]]:
                 yield from _lines(stream)
 
 
-def _word_files(lists: UrlLists, what: Words) -> list[Path]:
+def _word_files(lists: UrlLists, what: Words) -> list[Path | str]:
     integrated = [_installed(INTEGRATED_WORDS.format(what))] if lists.integrated else []
-    return integrated + [Path(written) for written in getattr(lists, what)]
+    return [*integrated, *getattr(lists, what)]
 
 
 def _installed(path: str) -> Path:
@@ -123,8 +128,8 @@ def _installed(path: str) -> Path:
     return Path(str(distribution("datatrove").locate_file(path)))
 
 
-def _opened(path: Path):
-    return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
+def _opened(path: Path | str) -> BinaryIO:
+    return decompressed(opened(str(path)))
 
 
 def _lines(stream) -> Iterator[list[bytes]]:

@@ -23,6 +23,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
+from gristmill.curation.blocklists import INTEGRATED, UrlLists
 from gristmill.curation.features import FEATURES
 
 FAMILIES = {
@@ -86,10 +87,11 @@ def needed(features: Iterable[str]) -> list[str]:
 class Values:
     """The values of features for the rows of some documents, each feature had once."""
 
-    def __init__(self, texts: pa.Table, measured: pa.Table, features: Iterable[str]):
+    def __init__(self, texts: pa.Table, measured: pa.Table, features: Iterable[str], url_lists: UrlLists = INTEGRATED):
         """`texts`: the columns that are `needed` for the features; `measured`: the rows' language, and its score."""
         self._texts = texts
         self._measured = measured
+        self._url_lists = url_lists
         self._of_urls = list(dict.fromkeys(feature for feature in features if family(feature) == "url"))
         self._url_table: pa.Table | None = None
         self._meta: list[Mapping] | None = None
@@ -104,7 +106,7 @@ class Values:
             if self._url_table is None:
                 from gristmill.curation.urls import url_features
 
-                self._url_table = url_features(self._texts["url"], self._of_urls)
+                self._url_table = url_features(self._texts["url"], self._of_urls, self._url_lists)
             urls, found = self._texts["url"].to_pylist(), self._url_table[feature].to_pylist()
             return [value if url else None for value, url in zip(found, urls, strict=True)]
         return (self._measured if feature in MEASURED else self._texts)[feature].to_pylist()

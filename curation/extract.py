@@ -103,6 +103,14 @@ def params_class(kind: str) -> type | None:
     return getattr(reader(kind), "PARAMS", None)
 
 
+def beside(kind: str, path: str, params: object) -> list[str]:
+    """Paths of the files that a reader opens beside the one it is given; they are part of a unit's inputs."""
+    if ":" in kind:
+        return []
+    found = getattr(reader(kind), "beside", lambda path, params: [])(path, params)
+    return [one for one in found if Path(one).is_file()]
+
+
 def extract(
     pieces: Sequence[RawPiece],
     source: str,

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation import columns, own
+from gristmill.curation.blocklists import INTEGRATED, UrlLists
 from gristmill.curation.presets import DEFAULT_PRESET, PRESETS
 from gristmill.curation.rules import MEMBERSHIP, OPERATORS, Rule, Ruleset, unknown
 
@@ -108,13 +109,14 @@ def judge(
     ruleset: Ruleset,
     texts: pa.Table | None = None,
     scores: Mapping[str, own.Score] | None = None,
+    url_lists: UrlLists = INTEGRATED,
     dropped: np.ndarray | None = None,
 ) -> pa.Table:
     """The verdict on each document: `rule` (label of the first rule that fails, null if none does), and that rule's
     `value` and `threshold` (float64, null likewise, and where they are words), and `detail`, what it saw in words.
 
     `texts` has the columns of the same documents that `columns.needed` names, `scores` the functions that rules name;
-    both may be absent where no rule asks for them. `dropped` is true for rows that need no verdict: functions of the
+    both may be absent where no rule asks for them. `url_lists` are what rules over `url_*` look addresses up in. `dropped` is true for rows that need no verdict: functions of the
     manifest's author are only called for documents that are still there. A document that such a function fails on is
     dropped as `own_rule_failed`. Raises ValueError where a rule cannot be asked at all.
     """
@@ -125,7 +127,7 @@ def judge(
     value = np.full(num_documents, np.nan)
     details: dict[int, str] = {}
     asked = [rule.feature for rule in ruleset.rules]
-    others = columns.Values(pa.table({}) if texts is None else texts, features, asked)
+    others = columns.Values(pa.table({}) if texts is None else texts, features, asked, url_lists)
     for number, rule in enumerate(ruleset.rules):
         family = columns.family(rule.feature)
         rows = np.flatnonzero(is_open)

@@ -115,6 +115,24 @@ PRESETS: Mapping[str, Ruleset] = {
             ("min_alnum", "alnum_frac", ">=", 0.25),
         )
     ),
+    # BigCode's filters for The Stack and StarCoder (bigcode-dataset, preprocessing/filtering.py): the reader measures what
+    # depends on the language, and a file without the value passes. Stars are known for tables of The Stack alone.
+    "bigcode": Ruleset(
+        _rules(
+            "bigcode",
+            ("max_line_length", "max_line_length", "<=", 1000),
+            ("max_mean_line_length", "mean_line_length", "<=", 100),
+            ("min_alnum", "alnum_frac", ">=", 0.25),
+            ("min_comments", "meta.comment_frac", ">=", 0.01),
+            ("max_comments", "meta.comment_frac", "<=", 0.8),
+            ("no_xml", "meta.xml_header", "==", 0),
+            ("min_visible_html", "meta.html_visible_frac", ">", 0.2),
+            ("min_visible_chars", "meta.html_visible_chars", ">=", 100),
+            ("min_config_chars", "meta.config_chars", ">=", 50),
+            ("max_config_chars", "meta.config_chars", "<=", 5000),
+            ("no_data", "meta.data_like", "==", 0),
+        )
+    ),
     # Long and edited. Speakers in a play and refrains in a poem repeat lines, but hardly characters; Gopher's limit of
     # 100,000 words would drop most novels; tables, concordances and broken OCR have few words with letters.
     "books": Ruleset(
@@ -128,6 +146,16 @@ PRESETS: Mapping[str, Ruleset] = {
     "forum": Ruleset(
         _only(_GOPHER, "forum", dup_line_char_frac=0.50, dup_10_gram=0.30, min_words=10, min_alpha_words=0.3)
         + _rules("forum", ("max_mean_word_length", "mean_word_length", "<=", 15))
+    ),
+    # Dolma's rules for Reddit (version 5). Its 500 characters hold for a comment; a document here is a thread.
+    "reddit": Ruleset(
+        _rules(
+            "reddit",
+            ("min_score", "meta.score", ">=", 2),
+            ("no_adult", "meta.over_18", "==", 0),
+            ("min_chars", "num_chars", ">=", 400),
+            ("max_chars", "num_chars", "<=", 40_000),
+        )
     ),
     # Edited, often lists, so bullets and short lines stay; stubs below Dolma's 25 words teach little.
     "wikipedia": Ruleset(

@@ -19,12 +19,11 @@ import pyarrow.compute as pc
 import tldextract
 
 from gristmill.curation import blocklists
-from gristmill.curation.blocklists import UrlLists
+from gristmill.curation.blocklists import INTEGRATED, UrlLists
 
 VERSION: int = 1
 """Bumped when an address gets another key or other features."""
 
-INTEGRATED = UrlLists()
 
 SUBWORDS_AT_ONCE = 200
 """Words in one regular expression; more would outgrow the memory that RE2 gives to a fast automaton."""

@@ -3,9 +3,13 @@
 import importlib
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import fields
 
 from gristmill.curation import columns, extract, features, filters, language, minhash, urls
-from gristmill.manifests import dedup, own_code, steps
+from gristmill.curation.archives import bare_name
+from gristmill.curation.blocklists import UrlLists
+from gristmill.manifests import dedup, inputs, own_code, steps
+from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
@@ -32,6 +36,7 @@ def plan_extract(context: Context) -> Iterator[Planned]:
             version = importlib.import_module(f"gristmill.curation.{source.kind}").VERSION
         for group in groups:
             files = {p.file.locator: p.file for p in group.pieces}
+            beside = [f for file in files.values() for f in extract.beside(source.kind, file.path, source.read_params)]
             params = {
                 "kind": source.kind,
                 "format": source.format,
@@ -41,6 +46,7 @@ def plan_extract(context: Context) -> Iterator[Planned]:
                 "pieces": [{"file": p.file.locator, "start": p.start, "end": p.end} for p in group.pieces],
             }
             raw = [Input(f"raw/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in files.values()]
+            raw += [Input(f"beside/{f}", f, context.digests.of(RawFile(f, f, 0)), 0) for f in beside]
             yield unit(
                 context,
                 "extract",
@@ -93,6 +99,7 @@ def rules_of(source: Source) -> dict:
 def plan_filter(context: Context) -> Iterator[Planned]:
     named = {name: _features_beside(source) for name, source in context.manifest.sources.items()}
     code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
+    lists = {name: _url_lists(context, name, source) for name, source in context.manifest.sources.items()}
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         families = named[source_name]
@@ -102,6 +109,7 @@ def plan_filter(context: Context) -> Iterator[Planned]:
         params = {
             **rules_of(source),
             "languages": _languages(context, source),
+            "integrated_url_lists": source.url_lists is None or source.url_lists.integrated,
         }
         return unit(
             context,
@@ -110,11 +118,31 @@ def plan_filter(context: Context) -> Iterator[Planned]:
             name,
             source_name,
             params,
-            [*files, *code[source_name]],
+            [*files, *code[source_name], *lists[source_name]],
             ("datatrove", "tldextract") if "url" in families else (),  # its lists, and the suffixes of domains
         )
 
     return per_unit(context, one)
+
+
+def _url_lists(context: Context, name: str, source: Source) -> list[Input]:
+    """The files of a source's own lists, named by what they list."""
+    found = []
+    for what in [field.name for field in fields(UrlLists) if field.name != "integrated"] if source.url_lists else []:
+        for number, path in enumerate(getattr(source.url_lists, what)):
+            try:
+                files = inputs.expand([path], context.loaded.roots, context.loaded.cache)
+            except inputs.MissingInput as error:
+                raise context.loaded.error(("sources", name, "url_lists", what, number), str(error)) from None
+            if len(files) > 1:  # a folder, as the UT1 blacklists are laid out
+                files = [file for file in files if bare_name(file.locator) == what]
+            if not files:
+                message = f"{path}: no file called {what} is in this folder; name the files themselves"
+                raise context.loaded.error(("sources", name, "url_lists", what, number), message)
+            found += [
+                Input(f"url_lists/{what}/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in files
+            ]
+    return found
 
 
 def _features_beside(source: Source) -> dict[str, list[str]]:

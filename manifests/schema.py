@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from gristmill.curation import duplicates, extract, filters, own
+from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import KINDS
 from gristmill.curation.duplicates import DuplicateParams
@@ -37,6 +38,7 @@ for params in (
     MixtureParams,
     PackParams,
     PretrainParams,
+    UrlLists,
 ):
     params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -82,6 +84,8 @@ class Source(Strict):
     """Read only this share of the files, chosen by hash of the path; at least one."""
     filters: Any = None
     """A preset, a list of presets and rules, [] for none; absent: the kind's preset."""
+    url_lists: UrlLists | None = None
+    """Lists of domains, addresses and words for the rules over `url_*`; absent: datatrove's own."""
     skip: list[Literal[SKIPPABLE]] = []
     """Steps that this source is left out of."""
     languages: LanguageParams | None = None
@@ -116,7 +120,9 @@ class Source(Strict):
         formats = () if self.own_reader else extract.formats(self.kind)
         if not self.own_reader and self.format is not None and self.format not in formats:
             raise ValueError(f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}")
-        filters.ruleset(self.filters, self.kind)
+        rules = filters.ruleset(self.filters, self.kind).rules
+        if self.url_lists is not None and not any(rule.feature.startswith("url_") for rule in rules):
+            raise ValueError("`url_lists` is given, but no rule asks them; add the preset urls to `filters`")
         return self
 
     @property

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from gristmill.curation import columns, features, filters, language, ledger, minhash, own, pii, shards
 from gristmill.curation import decontaminate as leaks
+from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
@@ -128,13 +129,24 @@ def filter_(unit: Unit, out: Path) -> Counts:
         for rule in rules
         if columns.family(rule.feature) == "own"
     }
-    verdicts = _judged(unit, measured, ruleset, own_scores, by_language).add_column(0, "id", measured["id"])
+    lists: dict[str, list[str]] = {}
+    for given in unit.inputs:
+        if given.name.startswith("url_lists/"):
+            lists.setdefault(given.name.split("/")[1], []).append(given.path)
+    url_lists = UrlLists(unit.params["integrated_url_lists"], **{what: tuple(paths) for what, paths in lists.items()})
+    verdicts = _judged(unit, measured, ruleset, own_scores, url_lists, by_language)
+    verdicts = verdicts.add_column(0, "id", measured["id"])
     shards.write_batches(out / "verdicts.arrow", FILTER_SCHEMA, verdicts.cast(FILTER_SCHEMA).to_batches())
     return _verdict_counts(verdicts["rule"].to_pylist())
 
 
 def _judged(
-    unit: Unit, measured: pa.Table, ruleset: filters.Ruleset, scores: Mapping, by_language: pa.Table | None
+    unit: Unit,
+    measured: pa.Table,
+    ruleset: filters.Ruleset,
+    scores: Mapping,
+    url_lists: UrlLists,
+    by_language: pa.Table | None,
 ) -> pa.Table:
     """The verdicts of the language and the rules; the texts are read a batch at a time, and only if a rule needs them."""
     needed = columns.needed(rule.feature for rule in ruleset.rules)
@@ -146,7 +158,7 @@ def _judged(
         texts = None if batch is None else pa.Table.from_batches([batch])
         earlier = by_language.slice(start, size) if by_language is not None else None
         dropped = np.array(earlier["rule"].is_valid()) if earlier is not None else None
-        verdicts = filters.judge(measured.slice(start, size), ruleset, texts, scores, dropped)
+        verdicts = filters.judge(measured.slice(start, size), ruleset, texts, scores, url_lists, dropped)
         parts.append(verdicts if earlier is None else _first(earlier, verdicts))
         start += size
     return pa.concat_tables(parts) if parts else filters.judge(measured, filters.Ruleset())

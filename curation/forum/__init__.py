@@ -51,6 +51,12 @@ _HEADERS = frozenset(
 )
 
 
+def beside(path: str, params: ForumParams) -> list[str]:
+    """The table of comments beside a table of posts, if the manifest wants comments."""
+    wanted = params.comments and "posts" in bare_name(path) and "://" not in path
+    return [stackexchange.comments_name(path)] if wanted else []
+
+
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     """The threads of one file, each a document; see FORMATS.
 

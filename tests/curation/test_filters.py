@@ -11,6 +11,7 @@ from gristmill.curation import columns
 from gristmill.curation.documents import KINDS
 from gristmill.curation.features import AFTER_CUTS, measure
 from gristmill.curation.filters import DEFAULT_PRESET, OPERATORS, PRESETS, Rule, Ruleset, judge, ruleset
+from tests.conftest import PROJECT
 
 PROSE = (
     "The old road to the harbour follows the river, and most people that walk it have time to spare.\n"
@@ -206,6 +207,10 @@ def test_an_unknown_kind_is_answered_with_advice():
 
 
 def test_every_preset_uses_known_features_and_unique_labels():
+    documented = "".join(page.read_text() for page in (PROJECT / "docs" / "sources").glob("*.md"))
     for preset in PRESETS.values():
         assert len({rule.label for rule in preset.rules}) == len(preset.rules)
-        assert {rule.feature for rule in preset.rules} <= {*columns.names(), "meta.opt_outs"}
+        features = {rule.feature for rule in preset.rules}
+        recorded = {feature.removeprefix("meta.") for feature in features if feature.startswith("meta.")}
+        assert features - {f"meta.{key}" for key in recorded} <= set(columns.names())
+        assert not [key for key in recorded if f"`{key}`" not in documented and f"`meta.{key}`" not in documented]
