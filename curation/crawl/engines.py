@@ -21,7 +21,7 @@ from gristmill.curation.crawl.render import render
 MIN_CONTENT_CHARS = 250
 """Less main content than this is doubted, and compared with the sentences of the whole page."""
 
-MAX_BOILERPLATE = 0.1
+MAX_BOILERPLATE = 0.05
 """A text with a larger share of words outside the model's content fails the boilerplate test of `union`."""
 
 SHINGLE_WORDS = 3
