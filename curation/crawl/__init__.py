@@ -57,7 +57,7 @@ def extracted_page(body: bytes, content_type: str | None, params: CrawlParams) -
     text, charset = decode(body, content_type)
     if undecodable(text):
         return Fault("undecodable", float(len(body)))
-    page = extract(text)
+    page = extract(text, params)
     return charset, replace(page, opt_outs=tuple(sorted({*page.opt_outs, *optouts.in_page(text)})))
 
 
