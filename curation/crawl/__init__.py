@@ -7,7 +7,6 @@ reason; everything else is counted by what it is.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -57,8 +56,7 @@ def extracted_page(body: bytes, content_type: str | None, params: CrawlParams) -
     text, charset = decode(body, content_type)
     if undecodable(text):
         return Fault("undecodable", float(len(body)))
-    page = extract(text, params)
-    return charset, replace(page, opt_outs=tuple(sorted({*page.opt_outs, *optouts.in_page(text)})))
+    return charset, extract(text, params)
 
 
 def _record(record: ArchiveRecord, params: CrawlParams) -> Record | Task:

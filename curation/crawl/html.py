@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from resiliparse.parse.html import HTMLTree
 
+from gristmill.curation.crawl import optouts
 from gristmill.curation.crawl.engines import extract_text
 from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.plain import clean
@@ -40,10 +41,10 @@ CREATIVE_COMMONS = re.compile(
     re.IGNORECASE,
 )
 
-OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "none"})
-"""The directives of a robots meta tag or header that ask for a page to be left out of an index or of training."""
-
 DEFAULTS = CrawlParams()
+
+REL_LICENSE = re.compile(r"rel=[\"']?[^\"'<>]{0,100}\blicense\b")
+"""Asking the tree for such a link takes ten times as long."""
 
 LONG_TAG = re.compile(rf"<[A-Za-z][^>]{{{MAX_TAG_CHARS},}}")
 
@@ -73,7 +74,7 @@ class Page:
     """SPDX identifier or address of the first link with rel=license."""
 
     opt_outs: tuple[str, ...]
-    """Which of OPT_OUTS the page's robots meta tags hold, sorted."""
+    """What the page's meta tags ask to be left out of, sorted; see optouts.py."""
 
 
 def extract(html: str, params: CrawlParams = DEFAULTS) -> Page:
@@ -105,14 +106,9 @@ def extract(html: str, params: CrawlParams = DEFAULTS) -> Page:
         text=extract_text(params.engine, html, tree, title, params.markdown),
         title=title or None,
         language=(language or "").strip() or None,
-        licence=_licence(tree) if _mentions(html, "license") else None,
-        opt_outs=_robots(tree) if _mentions(html, "robots") else (),
+        licence=_licence(tree) if "license" in html and REL_LICENSE.search(html) else None,
+        opt_outs=tuple(sorted(optouts.in_page(html))),
     )
-
-
-def _mentions(html: str, word: str) -> bool:
-    """Whether a word occurs, but for its first letter all small or all capital; far cheaper than asking the tree."""
-    return word[1:] in html or word[1:].upper() in html
 
 
 def _open_formatting(html: str) -> int:
@@ -152,17 +148,3 @@ def _licence(tree: HTMLTree) -> str | None:
         terms, version, _ = match.groups()
         return f"CC-{terms.upper()}-{version}" if terms else "CC0-1.0"
     return href[:300] or None
-
-
-def opt_outs(directives: str) -> tuple[str, ...]:
-    """The OPT_OUTS in the value of a robots meta tag or an X-Robots-Tag header, sorted.
-
-    >>> opt_outs("noai, follow, NOINDEX")
-    ('noai', 'noindex')
-    """
-    return tuple(sorted(OPT_OUTS.intersection(re.split(r"[\s,;:]+", directives.lower()))))
-
-
-def _robots(tree: HTMLTree) -> tuple[str, ...]:
-    metas = tree.document.query_selector_all("meta[name=robots i][content]") if tree.document else []
-    return opt_outs(",".join(meta.getattr("content") or "" for meta in metas))

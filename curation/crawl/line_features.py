@@ -7,6 +7,7 @@ names and container scores (Readability), neighbours of a line (Vogels et al. 20
 
 import re
 import unicodedata
+from itertools import repeat
 
 import numpy as np
 
@@ -37,6 +38,8 @@ PHRASES = {
 
 PHRASE_NAMES = tuple(PHRASES)
 PHRASE_OF = {word: group for group, words in enumerate(PHRASES.values()) for word in words.split()}
+NO_PHRASE, NEXT_BLOCK = -2, -1
+PHRASE_OF["\n"] = NEXT_BLOCK
 WORD = re.compile(r"[^\W\d_]+|[©€\n]")
 
 HEAD_CHARS = 100
@@ -179,17 +182,15 @@ def _line_features(page: Blocks, texts: list[str], title: str) -> list[np.ndarra
 
 def _phrases(texts: list[str]) -> np.ndarray:
     """How often each group of PHRASES occurs in the first characters of each block."""
-    cells, block, count = [], 0, len(texts)
+    count = len(texts)
     heads = [text[:HEAD_CHARS] for text in texts]
     joined = "\n".join(heads)
     if joined.count("\n") >= count:  # code has lines
         joined = "\n".join([head.replace("\n", " ") for head in heads])
-    for word in WORD.findall(joined.lower()):
-        if word in PHRASE_OF:
-            cells.append(PHRASE_OF[word] * count + block)
-        elif word == "\n":
-            block += 1
-    return np.bincount(cells, minlength=len(PHRASE_NAMES) * count).reshape(-1, count)
+    groups = np.array(list(map(PHRASE_OF.get, WORD.findall(joined.lower()), repeat(NO_PHRASE))), np.int64)
+    blocks = np.cumsum(groups == NEXT_BLOCK)
+    said = groups >= 0
+    return np.bincount(groups[said] * count + blocks[said], minlength=len(PHRASE_NAMES) * count).reshape(-1, count)
 
 
 def shifted(values: np.ndarray, shift: int) -> np.ndarray:
@@ -209,34 +210,39 @@ def _surroundings(
     """What the elements around each block hold: the nearest, its parent, and so on."""
     sums = np.zeros((4, len(words) + 1))
     np.cumsum([words, link_words, stops, kinds == 0], axis=1, out=sums[:, 1:])
-    parents, starts, ends = (np.array(values, np.int64) for values in (page.parents, page.starts, page.ends))
-    total = max(sums[0, -1], 1)
-    element = np.array(page.elements, np.int64)
-    own = np.arange(len(words))
-    columns = []
-    blocks_below = np.zeros(len(words), np.int64)
-    for level in range(ANCESTORS):
-        if level:
-            # The next element up that holds more blocks than the one before; a wrapper tells nothing new.
-            element = np.maximum(parents[element], 0)
-            for _ in range(3):
-                same = (ends[element] - starts[element] == blocks_below) & (parents[element] >= 0)
-                element = np.where(same, parents[element], element)
-        first, last = starts[element], np.maximum(ends[element], starts[element] + 1)
-        blocks_below = last - first
-        inside = sums[:, last] - sums[:, first]
-        some = np.maximum(inside[0], 1)
-        columns += [
+    parents, starts, ends = np.array([page.parents, page.starts, page.ends], np.int64)
+    held = ends - starts
+    wider = _wider(parents, held)
+    elements = np.empty((ANCESTORS, len(words)), np.int64)
+    elements[0] = page.elements
+    for level in range(1, ANCESTORS):
+        elements[level] = wider[elements[level - 1]]
+    inside = sums[:, ends[elements]] - sums[:, starts[elements]]
+    blocks = held[elements]
+    some = np.maximum(inside[0], 1)
+    columns = np.stack(
+        [
             inside[0],
-            inside[0] / total,
+            inside[0] / max(sums[0, -1], 1),
             inside[1] / some,
-            blocks_below,
-            inside[0] / blocks_below,
+            blocks,
+            inside[0] / blocks,
             inside[2],
-            (own - first) / blocks_below,
-            inside[3] / blocks_below,
-        ]
-    return columns
+            (np.arange(len(words)) - starts[elements]) / blocks,
+            inside[3] / blocks,
+        ],
+        axis=1,
+    )
+    return [*columns.reshape(-1, len(words))]
+
+
+def _wider(parents: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """int64[elements]: the next element up that holds more blocks; of a tower of wrappers at most three are climbed."""
+    up = np.maximum(parents, 0)
+    for _ in range(3):
+        same = (held[up] == held) & (parents[up] >= 0)
+        up = np.where(same, parents[up], up)
+    return up
 
 
 def _places(

@@ -53,7 +53,10 @@ def in_page(html: str) -> set[str]:
     ['ccbot:noindex', 'noai']
     """
     html = html[:SEARCHED_CHARS]
-    if not any(NAME.search(tag[0]) for tag in META.finditer(html)):
+    # Most pages write their tags small, and have no word for robots: a plain search tells them faster.
+    written_small = "<META" not in html and "<Meta" not in html
+    tags = (tag.partition(">")[0] for tag in html.split("<meta")[1:]) if written_small else META.findall(html)
+    if not any(NAME.search(tag) for tag in tags):
         return set()
     found: set[str] = set()
     for tag in META.finditer(COMMENT.sub("", html)):
