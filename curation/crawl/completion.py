@@ -14,7 +14,7 @@ MIN_TABLE_SHARE = 0.5
 """A table stays whole if its kept rows hold this share of its words, and goes if they hold less."""
 
 MIN_HEADING = 0.08
-"""A heading right before kept text stays if it is at least so likely; titles of pages (h1) stand elsewhere."""
+"""A heading right before kept text stays if it is at least so likely; a page's title (h1) there always does."""
 
 MIN_RECORDS = 3
 MIN_RECORD_SHARE = 0.5
@@ -72,5 +72,5 @@ def _tables(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
 def _headings(page: Blocks, choice: np.ndarray, judged: np.ndarray) -> None:
     """From the end, so that a heading below a heading counts as text."""
     for i in range(len(page.kinds) - 2, -1, -1):
-        if page.kinds[i] == HEADING and page.levels[i] > 1 and not choice[i]:
-            choice[i] = choice[i + 1] and judged[i] >= MIN_HEADING
+        if page.kinds[i] == HEADING and not choice[i]:
+            choice[i] = choice[i + 1] and (page.levels[i] == 1 or judged[i] >= MIN_HEADING)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.crawl.html import MAX_DEPTH, TooComplex, clean, extract, opt_outs
+from gristmill.curation.crawl.html import MAX_DEPTH, TooComplex, clean, extract
 
 ARTICLE = """<!doctype html><html lang="en-GB"><head><title>Rye &amp;
  Barley</title><meta name="robots" content="noai, follow"></head><body>
@@ -87,11 +87,6 @@ def test_long_flat_page_is_not_taken_for_a_deep_one():
 )
 def test_licence_link_as_spdx_where_it_is_plain(href, licence):
     assert extract(f'<link rel="license" href="{href}"><p>x').licence == licence
-
-
-def test_opt_outs_are_told_from_other_directives():
-    assert opt_outs("index, follow, max-snippet:-1") == ()
-    assert opt_outs("mybot: NOINDEX, noai") == ("noai", "noindex")
 
 
 @given(st.text(st.characters(), max_size=200))
