@@ -180,7 +180,7 @@ def _records(
                 name = record.record if seen[record.record] == 1 else f"{record.record}~{seen[record.record]}"
                 yield locator(piece.written, name), _bounded(record)
     except UnreadableFile as failure:
-        counts.failures.append({"file": piece.written, "error": str(failure)})
+        counts.failures.append({"file": piece.written, "error": _plain(str(failure))})
     except OSError as error:
         raise OSError(f"{piece.written}: {error}") from error
     except Exception as error:
@@ -191,7 +191,7 @@ def _records(
         counts.failures.append(
             {
                 "file": piece.written,
-                "error": f"the {kind} reader failed on it: {type(error).__name__}: {error}",
+                "error": _plain(f"the {kind} reader failed on it: {type(error).__name__}: {error}"),
             }
         )
 

@@ -99,8 +99,9 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         if near:
             table = shards.read_table(inputs[f"{folder}/signatures.arrow"], ["signature"])
             signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
+    none = np.zeros((0, unit.params["num_perm"]), minhash.NO_SHINGLES.dtype)  # where no file could be read
     names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
-    unit_index = np.concatenate(unit_of)
+    unit_index = np.concatenate([np.zeros(0, np.int32), *unit_of])
     ranks = [prefer[units[u][0]] for u in unit_index]
     order = np.empty(len(ids), np.int64)
     order[sorted(range(len(ids)), key=lambda i: (ranks[i], ids[i]))] = np.arange(len(ids))
@@ -108,11 +109,11 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         units=units,
         paths=paths,
         unit=unit_index,
-        row=np.concatenate(row_of),
+        row=np.concatenate([np.zeros(0, np.int64), *row_of]),
         ids=ids,
         hashes=hashes,
         pages=pages if unit.params["url"] else None,
-        signatures=np.concatenate(signatures) if near else None,
+        signatures=np.concatenate([none, *signatures]) if near else None,
         group=np.array([names[scope] for scope in scopes], np.int32),
         order=order,
         rows=counts,

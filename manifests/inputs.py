@@ -37,6 +37,7 @@ class RawFile:
     path: str
     size_bytes: int
     etag: str | None = None  # of a remote file: what its server says identifies the content
+    missing: bool = False  # named by a list, but not there when the run was planned
 
 
 class MissingInput(ValueError):
@@ -81,9 +82,7 @@ def _never(folder: Path) -> bool:
     return False
 
 
-def _expand_local(
-    pattern: str, roots: tuple[Path, ...], is_one: Callable[[Path], bool] = _never
-) -> list[RawFile]:
+def _expand_local(pattern: str, roots: tuple[Path, ...], is_one: Callable[[Path], bool] = _never) -> list[RawFile]:
     """The files that a local pattern names; a folder for which `is_one` holds counts as one file."""
     pattern = os.path.normpath(pattern)  # two spellings of one path are one file
     # What the manifest wrote before the first wildcard stays in the locator as it is, variables and all.
@@ -99,6 +98,8 @@ def _expand_local(
         else:
             paths = [base] if base.exists() else []
         files = [f for path in sorted(paths) for f in _files(path, is_one) if not f.name.startswith(".") or f == base]
+        for unusable in (f for f in files if not _is_text(str(f))):
+            raise MissingInput(f"{pattern}: the file name {os.fsencode(unusable)!r} is not UTF-8; rename the file")
         if files:
             return [_raw(_joined(written, f, base), f) for f in files]
         if paths and all(path.is_dir() for path in paths):
@@ -125,7 +126,17 @@ def _joined(written: str, file: Path, base: Path) -> str:
     return f"{written.rstrip('/')}/{inside}" if written and written != "." else inside
 
 
+def _is_text(name: str) -> bool:
+    """Whether a file name is proper Unicode; the bytes of others come as lone surrogates."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _files(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
+    if path.is_symlink() and not path.exists():
+        raise MissingInput(f"{path}: a link to a file that is not there; mend it, or remove it")
     if path.is_file() or is_one(path):
         return [path]
     found: list[Path] = []

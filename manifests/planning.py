@@ -135,7 +135,10 @@ def raw_files(loaded: Loaded, name: str, source: Source, expand: Expand = inputs
                 path = hub.choosing(path, source.read.get("config"), source.read.get("split"))
             files |= {file.locator: file for file in expand([path], loaded.roots, loaded.cache)}
         except (MissingInput, hub.HubError) as error:
-            problems += loaded.error((*where, number) if source.paths else where, str(error)).problems
+            if source.paths_file:  # lists are long, and servers lose files: it counts when its turn comes to be read
+                files[path] = RawFile(path, inputs.variables(path), 0, "missing", missing=True)
+                continue
+            problems += loaded.error((*where, number), str(error)).problems
     if problems:
         raise ManifestError(problems)
     locators = sorted(files)

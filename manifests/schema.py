@@ -115,6 +115,8 @@ class Source(Strict):
     def _consistent(self) -> "Source":
         if bool(self.paths) == bool(self.paths_file):
             raise ValueError("give the source its files by `paths`, or by `paths_file` with `base` (one of the two)")
+        if self.base and not self.paths_file:
+            raise ValueError("`base` is what the lines of `paths_file` are relative to; give one, or remove `base`")
         if self.limit is not None and self.sample is not None:
             raise ValueError("`limit` and `sample` both choose files; give one of the two")
         formats = () if self.own_reader else extract.formats(self.kind)

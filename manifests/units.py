@@ -49,8 +49,8 @@ class Group:
 
 def plan(source: str, kind: str, files: list[RawFile]) -> list[Group]:
     """The groups of a source's files, in order of name."""
-    small = [f for f in files if f.size_bytes < SMALL_BYTES]
-    groups = [g for f in files if f.size_bytes >= SMALL_BYTES for g in _large(source, kind, f)]
+    small = [f for f in files if f.size_bytes < SMALL_BYTES and not f.missing]
+    groups = [g for f in files if f.size_bytes >= SMALL_BYTES or f.missing for g in _large(source, kind, f)]
     if small:
         groups += _small(source, small)
     return sorted(groups, key=lambda g: g.name)

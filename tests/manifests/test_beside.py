@@ -76,3 +76,41 @@ def test_changed_comments_beside_a_table_of_posts_are_read_again(tmp_path):
         (shard,) = (tmp_path / "runs" / "m" / "shards").rglob("*.arrow")
         with pa.ipc.open_file(shard) as file:
             assert words in file.read_all()["text"][0].as_py()
+
+
+def test_a_file_of_a_list_that_is_gone_is_a_counted_failure_and_the_others_are_read(tmp_path):
+    (tmp_path / "list").write_text("a.jsonl\ngone.jsonl\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": WORDS, "url": "https://good-example.org"}) + "\n")
+    (tmp_path / "m.yaml").write_text(
+        "sources:\n  s: {kind: text, paths_file: list, filters: []}\n"
+        "curate: {languages: null, dedup: {near: null}}\nrun: {max_failed: 0.9}\n"
+    )
+    ran = gristmill(tmp_path, "run", "m.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert "gone.jsonl" in ran.stdout + ran.stderr
+    assert verdicts(tmp_path) == {"https://good-example.org": None}
+
+
+def test_a_file_name_that_is_not_utf8_and_a_broken_link_are_named(tmp_path):
+    (tmp_path / "m.yaml").write_text("sources:\n  s: {kind: text, paths: ['data/*']}\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gone.jsonl").symlink_to(tmp_path / "nowhere")
+    assert "a link to a file that is not there" in gristmill(tmp_path, "check", "m.yaml").stderr
+    (tmp_path / "data" / "gone.jsonl").unlink()
+    with open(bytes(tmp_path / "data") + b"/caf\xe9.jsonl", "w") as file:
+        file.write('{"text": "x"}\n')
+    said = gristmill(tmp_path, "check", "m.yaml").stderr
+    assert "is not UTF-8; rename the file" in said
+    assert "Traceback" not in said
+
+
+def test_a_reason_that_is_no_proper_unicode_costs_no_neighbour(tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"body": "x", "a\\ud800": 1}\n')
+    (tmp_path / "good.jsonl").write_text(json.dumps({"text": WORDS, "url": "https://good-example.org"}) + "\n")
+    (tmp_path / "m.yaml").write_text(
+        "sources:\n  s: {kind: text, paths: ['*.jsonl'], filters: []}\n"
+        "curate: {languages: null, dedup: null}\nrun: {max_failed: 0.9}\n"
+    )
+    ran = gristmill(tmp_path, "run", "m.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert verdicts(tmp_path) == {"https://good-example.org": None}
