@@ -23,7 +23,7 @@ LEAST_TO_GUESS = 4
 """Fewer bytes beyond ASCII are likelier to be Western European than any guess, unless two make a character."""
 
 LATIN_SHARE = 0.3
-"""A larger share of characters outside ASCII is no text of Western Europe."""
+"""A larger share of letters outside ASCII is no text of Western Europe."""
 
 _SUPERSETS = {
     "ascii": "cp1252",
@@ -83,7 +83,8 @@ def plausible(text: str, charset: str) -> bool:
     if "\0" in text[:20_000]:
         return False
     if charset == "cp1252":
-        return outside <= LATIN_SHARE * len(sample)
+        letters = sum(len(word) - len(word.encode("ascii", "ignore")) for word in _WORD.findall(sample))
+        return letters <= LATIN_SHARE * len(sample)
     if charset == "utf-8":
         return True
     return _whole_words(sample)

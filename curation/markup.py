@@ -110,23 +110,17 @@ def inline_text(element: etree._Element | None) -> str:
     if element is None:
         return ""
     parts: list[str] = []
-    _gather(element, parts)
+    pending: list[etree._Element | str] = [element]  # a stack of our own: pages are nested thousands deep
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            parts.append(part)
+        elif name := local_name(part):
+            parts.append(entity_text(part) if name == "&" else part.text or "")
+            for child in reversed(part):
+                pending.append(child.tail or "")
+                pending.append(child)
     return collapsed("".join(parts))
-
-
-def _gather(element: etree._Element, parts: list[str]) -> None:
-    name = local_name(element)
-    if name == "&":
-        parts.append(entity_text(element))
-        return
-    if not name:
-        return
-    if element.text:
-        parts.append(element.text)
-    for child in element:
-        _gather(child, parts)
-        if child.tail:
-            parts.append(child.tail)
 
 
 def superscript(text: str) -> str:

@@ -12,6 +12,9 @@ _ACCENTS = {"¯": "\u0304", "‾": "\u0304", "_": "\u0304", "^": "\u0302", "ˆ":
             "∼": "\u0303", "˙": "\u0307", ".": "\u0307", "¨": "\u0308", "→": "\u20d7", "⃗": "\u20d7", "ˇ": "\u030c"}  # fmt: skip
 _SILENT = frozenset("\u2061\u2062\u2063\u2064\u200b")
 
+MAX_DEPTH = 60
+"""Formulas nested deeper are read as their words in order."""
+
 
 def tex_source(text: str) -> str:
     """The formula inside a <tex-math> or annotation, between dollars; publishers often wrap a whole document round it."""
@@ -30,7 +33,9 @@ def formula(math: etree._Element) -> str:
     return re.sub(r" {2,}", " ", _linear(math)).strip()
 
 
-def _linear(node: etree._Element) -> str:
+def _linear(node: etree._Element, depth: int = 0) -> str:
+    if depth > MAX_DEPTH:
+        return inline_text(node)
     name = local_name(node)
     if name == "&":
         return entity_text(node)
@@ -43,7 +48,7 @@ def _linear(node: etree._Element) -> str:
         return " "
     if name in ("annotation", "annotation-xml", "mphantom", ""):
         return ""
-    parts = [_linear(child) for child in node if local_name(child) not in ("", "none", "mprescripts")]
+    parts = [_linear(child, depth + 1) for child in node if local_name(child) not in ("", "none", "mprescripts")]
     if name == "semantics":
         return parts[0] if parts else ""
     return _construct(name, node, parts)

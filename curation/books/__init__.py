@@ -36,9 +36,11 @@ MAX_BOOK_BYTES = MAX_MEMBER_BYTES
 """A longer book is no document, since none may be larger (`max_document_bytes`); its chapters may be."""
 
 _MARKUP = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s+html|html)\b",
+    rb"\s*+(?:(?:<\?[^>]*+>|<!--(?:(?!-->).)*+-->)\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_TAG = re.compile(rb"<[a-z!/?]", re.IGNORECASE)
+_PAGE_SUFFIXES = (".htm", ".html", ".xhtml", ".xht")
 _FOREIGN = {
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old Office document",
@@ -203,4 +205,8 @@ def _detected(head: bytes, name: str) -> str:
         raise UnreadableFile(
             f"{bare_name(name)} is {looks_like}; `kind: books` reads plain text, EPUB and HTML: convert it first"
         )
-    return "html" if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)) else "text"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
+        return "html"
+    return "html" if bare_name(name).endswith(_PAGE_SUFFIXES) and _TAG.search(head) else "text"

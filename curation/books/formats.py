@@ -34,12 +34,15 @@ class About:
     meta: dict[str, object] = field(default_factory=dict)
 
 
-def text_pieces(stream: BinaryIO, about: About) -> Iterator[str]:
+def text_pieces(stream: BinaryIO, about: About) -> Iterator[str | Unextracted]:
     """Plain text, of any length."""
-    for piece in plain.pieces(stream):
-        if piece.about is not None:
-            _note_gutenberg(about, piece.about)
-        yield piece.text
+    try:
+        for piece in plain.pieces(stream):
+            if piece.about is not None:
+                _note_gutenberg(about, piece.about)
+            yield piece.text
+    except UnicodeError:
+        yield Unextracted(about.record, "undecodable", url=about.url, title=about.title)
 
 
 def html_pieces(stream: BinaryIO, about: About) -> Iterator[str | Unextracted]:

@@ -42,6 +42,7 @@ _NOTES = re.compile(
     r"\s*(?:[\[({*_=] ?)*(?:original |anmerkungen? (?:de[sr] )?(?:zur )?|notas? d(?:e|el|o|a) (?:la )?|notes? d[eu] (?:la )?|notes? sur la )?"
     r"(?:transcriber[’'`´]?s?[’']? *(?:end)?[ -]?(?:notes?|comments?|remarks?)|preparer[’']s note|transcribers?[’'] ?notes?|transkription|transkrib|transcri[pç]|trascrit"
     r"|notes? (?:by|from) the transcriber|see also the transcriber|errata found by|paalala ng nagsalin|liste der (?:vorgenommenen )?änderungen"
+    r"|im folgenden (?:werden|sind|finden sich) (?:alle |die )?(?:\w+ )?(?:geändert|änderungen|korrigiert|korrekturen)"
     r"|das folgende verzeichnis|die folgende (?:liste|tabelle))",
     re.IGNORECASE,
 )

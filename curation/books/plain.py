@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from gristmill.curation import charsets
 from gristmill.curation.books import gutenberg
 from gristmill.curation.books.reflow import reflow
 from gristmill.curation.documents import UnreadableFile
@@ -23,6 +24,8 @@ TAIL_BYTES = 2**20
 
 _DECLARED = re.compile(rb"character set encoding:[ \t]*([^\r\n]{2,40})", re.IGNORECASE)
 _TYPE = re.compile(r"</?(?:i|b|u|em|strong|sup|sub|small|big|tt|cite|center)>", re.IGNORECASE)  # typists leave these
+_OUTSIDE = bytes(range(0x80, 0x100))
+_STRAY_SHARE = 0.995  # of ASCII, in a text that is read although its other bytes make no sense
 _BLANK_LINES = (b"\n\n", b"\r\n\r\n", b"\n", b" ")
 
 
@@ -36,7 +39,10 @@ class Piece:
 
 
 def pieces(stream: BinaryIO) -> Iterator[Piece]:
-    """The book's text in order. Where the file is cut short, all before the cut comes before UnreadableFile."""
+    """The book's text in order. Where the file is cut short, all before the cut comes before UnreadableFile.
+
+    Raises UnicodeError if no charset makes plausible text of the bytes.
+    """
     encoding: str | None = None
     wrapped, first = False, True
     for data, last in _windows(_as_utf8(stream)):
@@ -57,7 +63,10 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
 
 
 def decode(data: bytes) -> str:
-    """A book's bytes as text: by BOM, else UTF-8, else the header's "Character set encoding", else Windows-1252."""
+    """A book's bytes as text: by BOM, else UTF-8, else the header's "Character set encoding", else as they look.
+
+    Raises UnicodeError if no charset makes plausible text of them.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     return _decoded(data, None)[0]
@@ -75,13 +84,20 @@ def _decoded(data: bytes, known: str | None) -> tuple[str, str | None]:
             return data.decode("utf-8-sig", "replace"), known
     declared = _DECLARED.search(data, 0, 20_000)
     names = [declared[1].decode("ascii", "replace").strip().lower().removeprefix("iso ")] if declared else []
-    for encoding in [*([known] if known else []), *names, "cp1252"]:
+    for encoding in [*([known] if known else []), *names]:
         try:
-            if codecs.lookup(encoding).name != "ascii":
-                return data.decode(encoding), encoding
+            text = data.decode(encoding)
         except (LookupError, UnicodeDecodeError, ValueError):
             continue
-    return data.decode("latin-1"), known
+        if charsets.plausible(text, codecs.lookup(encoding).name):
+            return text, encoding
+    try:
+        return charsets.decoded(data)
+    except UnicodeError:
+        # A stray byte of an unknown charset is no reason to lose a book.
+        if len(data.translate(None, _OUTSIDE)) < len(data) * _STRAY_SHARE:
+            raise
+        return data.decode("cp1252", "replace"), known
 
 
 def _as_utf8(stream: BinaryIO) -> BinaryIO:

@@ -5,6 +5,7 @@ import re
 from lxml import etree
 from lxml import html as lxml_html
 
+from gristmill.curation.charsets import BOMS, decoded
 from gristmill.curation.markup import (
     Paragraphs,
     entity_text,
@@ -31,9 +32,15 @@ _SKIPPED_TYPES = names(
 )
 _SKIPPED_CLASSES = names("pg-boilerplate pagenum pageno page-number pagebreak pgheader pgfooter")
 _SKIPPED_IDS = frozenset(("pg-header", "pg-footer", "pg-machine-header", "pg-start-separator", "pg-end-separator"))
+_NOTE_TYPES = names("noteref doc-noteref")
 _TYPE = "{http://www.idpf.org/2007/ops}type"
 _SELF_CLOSED = re.compile(rb"<(title|script|style|a|span|div|p|i|b|em|td|li)\b([^<>]*)/>", re.IGNORECASE)
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
+_SUBSET = re.compile(r"<!DOCTYPE[^\[<>]*\[[^\]]*\]\s*>", re.IGNORECASE)
+_ENTITY = re.compile(r"<!ENTITY\s+([\w.-]{1,100})")
+
+MAX_DEPTH = 150
+"""Elements of HTML nested deeper are read as paragraphs: a page of unclosed tags keeps its text."""
 
 
 def parse_page(data: bytes) -> etree._Element | None:
@@ -42,19 +49,76 @@ def parse_page(data: bytes) -> etree._Element | None:
         return parse_xml(data)
     except (etree.XMLSyntaxError, LookupError):
         pass
-    declared = _CHARSET.search(data, 0, 2048)
-    encoding = declared[1].decode("ascii") if declared else "utf-8"
-    try:
-        text = data.decode(encoding)
-    except (LookupError, UnicodeDecodeError):
-        text = data.decode("utf-8", "replace")
+    text = _characters(data)
+    if subset := _SUBSET.search(text, 0, 65536):
+        # HTML has no internal subset: a browser prints its end, and the entities that it declares.
+        declared = "|".join(map(re.escape, _ENTITY.findall(subset[0])))
+        text = text[: subset.start()] + text[subset.end() :]
+        text = re.sub(f"&(?:{declared});", "", text) if declared else text
     # A browser takes <title/> for an open tag and everything after it for the title.
     data = _SELF_CLOSED.sub(rb"<\1\2></\1>", text.encode("utf-8", "replace"))
     parser = lxml_html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
-        return lxml_html.document_fromstring(data, parser=parser)
+        root = lxml_html.document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
+    # The parser stops at a depth of 256, and with `huge_tree` at 2,048.
+    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+        shallow = etree.HTMLParser(encoding="utf-8", target=_Shallow(), huge_tree=True)
+        return etree.fromstring(data, parser=shallow)
+    return root
+
+
+class _Shallow:
+    """Target of a parser that builds a tree of MAX_DEPTH levels: deeper elements leave their text and their ends."""
+
+    def __init__(self) -> None:
+        self._tree = etree.TreeBuilder()
+        self._depth = 0
+        self._hidden = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth <= MAX_DEPTH:
+            self._tree.start(tag, dict(attributes))
+            return
+        self._hidden += tag in _SKIPPED
+        self._separate(tag)
+
+    def end(self, tag: str) -> None:
+        if self._depth <= MAX_DEPTH:
+            self._tree.end(tag)
+        else:
+            self._hidden -= tag in _SKIPPED
+            self._separate(tag)
+        self._depth -= 1
+
+    def data(self, text: str) -> None:
+        if not self._hidden:
+            self._tree.data(text)
+
+    def close(self) -> etree._Element:
+        return self._tree.close()
+
+    def _separate(self, tag: str) -> None:
+        """An empty paragraph where a block begins or ends."""
+        if tag in _BLOCKS:
+            self._tree.start("p", {})
+            self._tree.end("p")
+
+
+def _characters(data: bytes) -> str:
+    """A page's text, by the charset that it declares, else as its bytes look."""
+    declared = _CHARSET.search(data, 0, 2048)
+    if declared and not data.startswith(tuple(bom for bom, _ in BOMS)):
+        try:
+            return data.decode(declared[1].decode("ascii"))
+        except (LookupError, ValueError):
+            pass
+    try:
+        return decoded(data)[0]
+    except UnicodeError:
+        return data.decode("utf-8", "replace")
 
 
 def page_text(root: etree._Element) -> str:
@@ -74,11 +138,19 @@ def page_title(root: etree._Element) -> str | None:
 def _is_skipped(element: etree._Element, name: str) -> bool:
     if name in _SKIPPED or element.get("hidden") is not None:
         return True
-    types = f"{element.get(_TYPE) or element.get('epub:type') or ''} {element.get('role') or ''}".split()
-    if not _SKIPPED_TYPES.isdisjoint(types) or element.get("id") in _SKIPPED_IDS:
+    if not _SKIPPED_TYPES.isdisjoint(_types(element)) or element.get("id") in _SKIPPED_IDS:
         return True
     classes = element.get("class")
     return bool(classes) and not _SKIPPED_CLASSES.isdisjoint(classes.lower().split())
+
+
+def _types(element: etree._Element) -> list[str]:
+    return f"{element.get(_TYPE) or element.get('epub:type') or ''} {element.get('role') or ''}".split()
+
+
+def _note_mark(text: str) -> str:
+    """The mark of a note, in brackets if it would read as part of the word before it."""
+    return f"[{text}]" if text.isalnum() else text
 
 
 def _walk(element: etree._Element, out: Paragraphs) -> None:
@@ -95,8 +167,12 @@ def _walk(element: etree._Element, out: Paragraphs) -> None:
         out.add(formula(element))
     elif name in ("sup", "sub"):
         inner = inline_text(element)
-        is_note = any(local_name(child) == "a" for child in element.iter())
-        out.add(inner if is_note else superscript(inner) if name == "sup" else subscript(inner))
+        if any(local_name(child) == "a" for child in element.iter()):
+            out.add(_note_mark(inner))
+        else:
+            out.add(superscript(inner) if name == "sup" else subscript(inner))
+    elif name == "a" and not _NOTE_TYPES.isdisjoint(_types(element)):
+        out.add(_note_mark(inline_text(element)))
     elif name == "svg":
         out.end()
         for line in element.iter("{*}text"):  # pages of fixed layout are drawn, line by line

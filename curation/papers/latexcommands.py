@@ -45,7 +45,7 @@ HEADINGS = names("part chapter section subsection subsubsection paragraph subpar
 DROPPED = {
     command: count
     for count, commands in {
-        0: "maketitle tableofcontents listoffigures listoftables newpage clearpage cleardoublepage appendix noindent"
+        0: "today maketitle tableofcontents listoffigures listoftables newpage clearpage cleardoublepage appendix noindent"
         " indent centering raggedright raggedleft bigskip medskip smallskip printbibliography fi else protect relax"
         " hfill vfill linebreak pagebreak sloppy tiny scriptsize footnotesize small normalsize large Large LARGE huge"
         " footnotemark xspace qed qedhere unskip ignorespaces left right displaystyle allowdisplaybreaks",

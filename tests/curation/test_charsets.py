@@ -37,7 +37,7 @@ def test_a_comment_in_much_ascii_is_read_in_its_charset(charset):
 
 @pytest.mark.parametrize(
     "line",
-    (
+    [
         "/* Copyright © 2004 The Example Foundation */",
         "# Author: José Núñez",
         "// Jürgen Müller, 20° ± 2",
@@ -45,13 +45,13 @@ def test_a_comment_in_much_ascii_is_read_in_its_charset(charset):
         "* @author Björn",
         "10 µs at 25 °C",
         "François",
-    ),
+    ],
 )
 def test_few_letters_of_western_europe_are_no_other_charset(line):
     assert decoded(f"{CODE}{line}\n".encode("cp1252")) == (f"{CODE}{line}\n", "cp1252")
 
 
-@pytest.mark.parametrize("charset", ("utf-16", "utf-32", "utf-8-sig"))
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32", "utf-8-sig"])
 def test_byte_order_marks_tell(charset):
     assert decoded("été".encode(charset))[0] == "été"
 

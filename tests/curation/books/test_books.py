@@ -165,7 +165,7 @@ def test_an_html_book_is_read_without_its_boilerplate():
     <h1>Emma</h1><p>Emma Woodhouse,\n handsome, clever,<sup><a href="#n">1</a></sup> and rich&hellip;</p><ol><li>one</li><li>two</li></ol>
     </body></html>"""
     [record] = read(page, "emma.html")
-    assert record.text == "Emma\n\nEmma Woodhouse, handsome, clever,1 and rich…\n\n1. one\n2. two"
+    assert record.text == "Emma\n\nEmma Woodhouse, handsome, clever,[1] and rich…\n\n1. one\n2. two"
     assert record.title == "Emma"
 
 
@@ -195,3 +195,76 @@ def test_a_book_above_the_limit_is_not_read(monkeypatch):
 def test_many_comments_before_the_page_take_no_time():
     [record] = read(b"<!-- x -->" * 300 + b"plain words")
     assert record.text.endswith("plain words")
+
+
+LEGACY = {
+    "cp1251": "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.",
+    "shift_jis": "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。",
+    "gbk": "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。",
+    "iso8859-2": "Litwo! Ojczyzno moja! ty jesteś jak zdrowie; Ile cię trzeba cenić, ten tylko się dowie.",
+}
+
+
+@pytest.mark.parametrize("charset", LEGACY)
+def test_books_in_legacy_charsets_are_no_mojibake(charset):
+    text = LEGACY[charset]
+    [book] = read(text.encode(charset))
+    assert book.text == text
+    [page] = read(f"<html><body><p>{text}</p></body></html>".encode(charset), "a.html")
+    assert page.text == text
+
+
+def test_a_wrong_declaration_does_not_make_mojibake():
+    text = "Character set encoding: ISO-8859-1\n\n“Curly” – l’été."
+    [book] = read(text.encode("cp1252"))
+    assert "“Curly” – l’été." in book.text
+
+
+def test_a_text_in_no_charset_is_a_named_loss():
+    [lost] = read(bytes(range(0x80, 0x100)) * 40)
+    assert isinstance(lost, Unextracted)
+    assert lost.rule == "undecodable"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>One</p><p>Two</p>",
+        "<head><title>T</title></head><body><p>One</p><p>Two</p></body>",
+        '<?xml version="1.0"?><?xml-stylesheet href="a.css"?>\n<html><body><p>One</p><p>Two</p></body></html>',
+        "One<p>Two",
+        '<!DOCTYPE html [<!ENTITY b "x">]><html><body><p>One&b;<p>Two&b;</body></html>',
+    ],
+)
+def test_pages_are_told_by_name_and_by_their_tags(page):
+    assert [book.text for book in read(page.encode(), "folder/a.HTML")] == ["One\n\nTwo"]
+    assert [book.text for book in read(page.encode("utf-16"), "a.html")] == ["One\n\nTwo"]
+
+
+def test_a_plain_text_may_speak_of_tags():
+    [book] = read(b"The tag <p> begins a paragraph.", "notes.txt")
+    assert book.text == "The tag <p> begins a paragraph."
+
+
+@pytest.mark.parametrize("tag", ["div", "font", "blockquote", "ul><li", "sup", "table><tr><td", "math><mrow"])
+def test_what_is_nested_deeper_than_any_page_should_be_is_read(tag):
+    page = f"<html><body><p>First.</p>{f'<{tag}>' * 3000}<p>Deep down.</p><p>Last.</p></body></html>"
+    [book] = read(page.encode(), "a.html")
+    words = book.text.split()
+    assert words[0] == "First."
+    assert "Deep down." in " ".join(words)
+    assert "Last." in book.text
+
+
+def test_marks_of_notes_do_not_become_part_of_the_word():
+    page = '<html xmlns:epub="http://www.idpf.org/2007/ops"><body><p>Text<a epub:type="noteref" href="#n">1</a> more.</p></body></html>'
+    assert read(page.encode(), "a.html")[0].text == "Text[1] more."
+
+
+def test_a_bracketed_list_of_changes_at_the_end_goes():
+    text = "Das war das Ende der Geschichte.\n\n" * 30
+    note = "[ Im folgenden werden alle geänderten Textzeilen angeführt, wobei jeweils zuerst\ndie Zeile steht.\n\nalt\n\nneu\n\n]\n"
+    [book] = read(
+        f"The Project Gutenberg EBook of X\n\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n\n{text}{note}".encode()
+    )
+    assert book.text.endswith("Das war das Ende der Geschichte.")
