@@ -17,12 +17,12 @@ from gristmill.curation.crawl.charset import decode, undecodable
 from gristmill.curation.crawl.guard import Fault, Task, guarded
 from gristmill.curation.crawl.html import MAX_PAGE_BYTES, Page, clean, extract
 from gristmill.curation.crawl.http import decoded, http_message
-from gristmill.curation.crawl.mime import BINARY, HTML_START, HTML_TYPES, VAGUE_TYPES, family, media_type, sniff
+from gristmill.curation.crawl.mime import BINARY, HTML_TYPES, VAGUE_TYPES, family, media_type, sniff, starts_as_html
 from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted
 
-VERSION = 2
+VERSION = 3
 
 PARAMS = CrawlParams
 
@@ -40,8 +40,9 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     `record` is the byte offset of the record, of its gzip member or zstd frame where each record has one, and of the
     content where the file was compressed as a whole. `options.start` and `end` choose the records by that offset.
     `meta` holds `content_type`, `charset`, and where they apply `payload_digest`, `truncated` (the crawler's reason
-    for a shortened page), `digest_mismatch`, and `opt_outs` (noai, noindex and their like). Raises UnreadableFile for
-    what is no web archive, and at the end of a truncated file.
+    for a shortened page), `broken_encoding` (the content encoding that is cut or damaged in it: the text is what came
+    before), `digest_mismatch`, and `opt_outs` (noai, noindex and their like). Raises UnreadableFile for what is no web
+    archive, and at the end of a truncated file.
     """
     params = options.params or CrawlParams()
     items = (_record(record, params) for record in archive_records(stream, options.start, options.end))
@@ -93,16 +94,16 @@ def _response(record: ArchiveRecord, params: CrawlParams) -> Record | Task:
         kind = "" if kind == "application/http" else kind
     if kind not in HTML_TYPES and kind != "text/plain" and kind not in VAGUE_TYPES:
         return NotDocument(family(kind))
-    body = decoded(body, headers, MAX_PAGE_BYTES)
+    body, broken = decoded(body, headers, MAX_PAGE_BYTES)
     if kind in VAGUE_TYPES:
         kind = sniff(body)
         if kind not in HTML_TYPES and kind != "text/plain":
             return NotDocument(family(kind))
         if not body:
             return NotDocument("empty_body")
-    elif kind == "text/plain" and HTML_START.match(body):
+    elif kind == "text/plain" and starts_as_html(body):
         kind = "text/html"
-    return _page(record, body, kind, headers.get("content-type"), headers, params, size)
+    return _page(record, body, kind, headers.get("content-type"), headers, params, size, broken)
 
 
 def _page(
@@ -113,6 +114,7 @@ def _page(
     headers: dict[str, str],
     params: CrawlParams,
     size: int = 0,
+    broken_encoding: str | None = None,
 ) -> Record | Task:
     """The page as a task for the child process, or the record if there is nothing to extract."""
     url = _url(record)
@@ -128,6 +130,8 @@ def _page(
         meta["payload_digest"] = digest
     if truncated := record.headers.get("warc-truncated"):
         meta["truncated"] = truncated
+    if broken_encoding:
+        meta["broken_encoding"] = broken_encoding
     if not digest_matches(record):
         meta["digest_mismatch"] = True
     refused = optouts.in_headers(headers)

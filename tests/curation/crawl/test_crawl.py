@@ -369,6 +369,14 @@ def test_page_shortened_by_the_crawler_is_marked():
     assert record.meta["truncated"] == "length"
 
 
+def test_page_whose_encoding_broke_off_is_read_and_marked():
+    packed = gzip.compress(HTML)
+    record = page(packed[:-8] + bytes(8), Content_Encoding="gzip")
+    assert record.text == TEXT
+    assert record.meta["broken_encoding"] == "gzip"
+    assert "broken_encoding" not in page(packed, Content_Encoding="gzip").meta
+
+
 def test_url_is_freed_of_brackets_and_spaces():
     record = page(HTML, url="<http://example.org/a b>")
     assert record.url == "http://example.org/a%20b"
