@@ -14,10 +14,11 @@ from resiliparse.parse.encoding import detect_mime
 
 from gristmill.curation.crawl import optouts
 from gristmill.curation.crawl.charset import decode, undecodable
-from gristmill.curation.crawl.guard import Fault, Task, guarded
+from gristmill.curation.crawl.guard import Task, guarded
 from gristmill.curation.crawl.html import MAX_PAGE_BYTES, Page, clean, extract
 from gristmill.curation.crawl.http import decoded, http_message
 from gristmill.curation.crawl.mime import BINARY, HTML_TYPES, VAGUE_TYPES, family, media_type, sniff, starts_as_html
+from gristmill.curation.crawl.page_worker import Fault
 from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted

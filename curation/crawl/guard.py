@@ -10,19 +10,13 @@ No child outlives its parent: it ends with its input, and on Linux the kernel ki
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
-import gc
-import importlib
-import io
 import itertools
 import logging
 import os
 import pickle
-import resource
 import select
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -30,9 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from resiliparse.parse.html import HTMLParserException
-
-from gristmill.curation.crawl.html import TooComplex
+from gristmill.curation.crawl.page_worker import SIZES, USED_UP, Fault, GuardFailure, serve
 from gristmill.curation.documents import Record
 
 AHEAD_PAGES, AHEAD_BYTES = 64, 8 * 2**20
@@ -54,31 +46,8 @@ STARTS, START_SECONDS = 3, 60.0
 PIPE_BYTES = 2**20
 """Asked for both pipes, so that a page crosses in one system call; Linux gives 64 KB unasked."""
 
-STATM = "/proc/self/statm"
-
-SIZES = struct.Struct("<QQ")
-"""What goes before each message: the length of its pickle, and of the bytes behind it."""
-
 
 log = logging.getLogger(__name__)
-
-
-class GuardFailure(Exception):
-    """No page can be extracted at all: the child cannot be started, or lacks a module."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a page has no text, as rule and value of its Unextracted."""
-
-    rule: str
-    """`page_timeout`, `page_out_of_memory`, `page_too_complex`, `page_crashed` or `page_failed`."""
-
-    value: float | None = None
-    """In turn: the limit in seconds, the limit in MB, depth or attributes, the signal that ended the child, None."""
-
-    detail: str | None = None
-    """What an exception said; for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +75,8 @@ class _Place:
 def guarded(items: Iterable[Record | Task], max_seconds: float, max_mb: int, function: str) -> Iterator[Record]:
     """The records of `items` in their order, those of tasks by way of `function`, "module:name", in the child.
 
-    A page that takes more than `max_seconds` of processor time, or more than `max_mb` of memory than its child had
-    before it, or that twice ends the child in another way, gets a Fault; so does one that makes the function raise.
+    A page that takes more than `max_seconds` of processor time, or more than `max_mb` of memory beyond what a new
+    child has, or that twice ends the child in another way, gets a Fault; so does one that makes the function raise.
     macOS does not enforce the limit on memory; there only time ends such a page. An exception of `items` is raised
     after the records before it. Raises GuardFailure if no page can be extracted at all.
     """
@@ -206,7 +175,12 @@ class _Child:
                 fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import serve; serve()", *map(str, (self._parent, *self.key))],
+                [
+                    sys.executable,
+                    "-c",
+                    f"from {serve.__module__} import serve; serve()",
+                    *map(str, (self._parent, *self.key)),
+                ],
                 stdin=request_end,
                 stdout=reply_end,
                 stderr=subprocess.DEVNULL,
@@ -274,7 +248,7 @@ class _Child:
                 raise GuardFailure(f"the process that extracts pages cannot be started: it ended with status {-status}")
         elif self._unanswered and status == signal.SIGPROF:
             self._finish(Fault("page_timeout", max_seconds))
-        elif self._unanswered and status:
+        elif self._unanswered and status != -USED_UP:
             self._unanswered[0].attempts += 1
             if self._unanswered[0].attempts == ATTEMPTS:
                 self._finish(
@@ -317,99 +291,3 @@ def _end_idle() -> None:
 
 atexit.register(_end_idle)
 os.register_at_fork(after_in_child=_end_idle)
-
-
-# The child
-
-
-def serve() -> None:
-    """Answer pages until the input ends: the main function of the child."""
-    parent, name, max_seconds, max_mb = sys.argv[1:]
-    _end_with(int(parent))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to answer
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no file of its memory for a page that crashes it
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
-    requests, replies = os.fdopen(os.dup(0), "rb", 0), os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not mix with the replies
-    reply, extract = None, None
-    try:
-        module, _, function = name.partition(":")
-        extract = getattr(importlib.import_module(module), function)
-    except Exception as error:
-        reply = GuardFailure(f"pages cannot be extracted: {type(error).__name__}: {error}")
-    gc.freeze()  # what was imported stays: no collection need look at it
-    statm = os.open(STATM, os.O_RDONLY) if os.path.exists(STATM) else None
-    start = _size(statm)
-    while True:
-        _send(replies, reply)
-        size = _size(statm)
-        if size > start + int(max_mb) * 2**20:
-            return  # grown by what pages left behind: a new process is smaller, and no page is to blame
-        counts = requests.read(SIZES.size)
-        if len(counts) < SIZES.size:
-            return
-        arguments, body = (_received(requests, count) for count in SIZES.unpack(counts))
-        with _limits(float(max_seconds), size + int(max_mb) * 2**20 if size else None):
-            reply = _outcome(extract, (body, *pickle.loads(arguments)), int(max_mb))
-
-
-def _received(requests: io.FileIO, size: int) -> bytes:
-    data = requests.read(size)
-    if len(data) == size:
-        return data
-    pieces, left = [data], size - len(data)
-    while left and (data := requests.read(left)):
-        pieces.append(data)
-        left -= len(data)
-    return b"".join(pieces)
-
-
-def _send(replies: int, reply: object) -> None:
-    body = pickle.dumps(reply, pickle.HIGHEST_PROTOCOL)
-    message = memoryview(SIZES.pack(len(body), 0) + body)
-    while message:
-        message = message[os.write(replies, message) :]
-
-
-@contextlib.contextmanager
-def _limits(seconds: float, size: int | None) -> Iterator[None]:
-    """Have the kernel end this process after so much processor time, and refuse it more memory than `size`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if size is not None:
-        least = size if soft == resource.RLIM_INFINITY else min(size, soft)
-        resource.setrlimit(resource.RLIMIT_AS, (least, hard))
-    # The default action ends the process in the midst of C code, where a handler of Python would wait for its end.
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _outcome(extract: Callable, arguments: tuple, max_mb: int) -> object:
-    """What the function returns, or the Fault of a page that it could not finish."""
-    try:
-        return extract(*arguments)
-    except TooComplex as error:
-        return Fault("page_too_complex", float(error.value))
-    except (MemoryError, HTMLParserException):  # Lexbor takes any page, and fails only where it gets no memory
-        return Fault("page_out_of_memory", float(max_mb))
-    except (ImportError, OSError) as error:  # no page's doing: every other page would meet it too
-        return GuardFailure(f"pages cannot be extracted: {type(error).__name__}: {error}")
-    except Exception as error:
-        return Fault("page_failed", detail=f"{type(error).__name__}: {error}"[:500])
-
-
-def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent is gone, where it can (Linux); elsewhere its input ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # too late
-            sys.exit()
-
-
-def _size(statm: int | None) -> int:
-    """Address space of this process in bytes; 0 where there is no such file, and a kernel that would not limit it."""
-    return int(os.pread(statm, 32, 0).split()[0]) * resource.getpagesize() if statm is not None else 0

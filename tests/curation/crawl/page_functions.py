@@ -7,6 +7,9 @@ from pathlib import Path
 
 from gristmill.curation.crawl.html import TooComplex
 
+left: list[bytearray] = []
+"""Memory that one page leaves and the next finds."""
+
 
 def act(body: bytes, *arguments) -> object:
     """Do what the page says."""
@@ -18,6 +21,11 @@ def act(body: bytes, *arguments) -> object:
             pass
     elif deed == "take":
         return len(bytearray(int(rest)))
+    elif deed == "leave":
+        left.append(bytearray(int(rest)))
+    elif deed == "take_left":
+        found = left.pop() if left else bytearray(int(rest))
+        return len(found) + len(bytearray(int(rest)))
     elif deed == "signal":
         os.kill(os.getpid(), int(rest))
     elif deed == "die_once" and not Path(rest).exists():

@@ -12,9 +12,10 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from gristmill.curation import extract
+from gristmill.curation import crawl, extract
 from gristmill.curation.crawl import guard, read
-from gristmill.curation.crawl.guard import Fault, GuardFailure, Task, guarded
+from gristmill.curation.crawl.guard import Task, guarded
+from gristmill.curation.crawl.page_worker import Fault, GuardFailure
 from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted
 from tests.conftest import PROJECT
@@ -99,9 +100,19 @@ def test_each_page_has_the_whole_of_the_limits():
     assert outcomes(*[f"take {200 * 2**20}"] * 4, max_seconds=10) == [200 * 2**20] * 4
 
 
+def test_what_becomes_of_a_page_does_not_depend_on_the_memory_that_others_left():
+    left, twice_as_much = f"leave {150 * 2**20}", f"take_left {150 * 2**20}"
+    refused = Fault("page_out_of_memory", 256.0)
+    assert outcomes("a", twice_as_much, max_seconds=10) == [("a",), refused]
+    assert outcomes(left, twice_as_much, "b", max_seconds=10) == [(left,), refused, ("b",)]
+    fits = f"take {200 * 2**20}"
+    assert outcomes(left, left, fits, max_seconds=10) == [(left,), (left,), 200 * 2**20]
+
+
 @pytest.mark.parametrize(
     ("deed", "fault"),
     [
+        ("exit", Fault("page_crashed", 0.0)),
         (f"signal {signal.SIGSEGV.value}", Fault("page_crashed", 11.0)),
         (f"signal {signal.SIGKILL.value}", Fault("page_crashed", 9.0)),
         ("raise complex", Fault("page_too_complex", 7.0)),
@@ -219,6 +230,15 @@ def test_the_child_dies_with_its_parent(number):
 
 
 # Real pages, through the reader and the stage
+
+
+def test_extraction_that_cannot_start_is_another_days_work_and_no_property_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(crawl, "EXTRACT", "no.such.module:act")
+    path = tmp_path / "a.warc"
+    path.write_bytes(warc(paragraph(1)))
+    piece = extract.RawPiece("a.warc", str(path))
+    with pytest.raises(OSError, match=r"a\.warc: pages cannot be extracted"):
+        extract.extract([piece], "web", "crawl", ReadOptions(), None, tmp_path)
 
 
 def records(*bodies: bytes, **limits):
