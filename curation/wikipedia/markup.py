@@ -22,11 +22,12 @@ _TAG = re.compile(rf"<(/?)({_INLINE_TAGS}|{_BLOCK_TAGS})(?![\w-])[^<>]*>", re.IG
 _BLOCK = re.compile(rf"(?:{_BLOCK_TAGS})\Z")
 _SCRIPT = re.compile(r"<(sub|sup)(?![\w-])[^<>]*>([^<>]*)</\1\s*>", re.IGNORECASE)
 _SCRIPT_TAG = re.compile(r"</?su[bp](?![\w-])[^<>]*>", re.IGNORECASE)
-_INVISIBLE = re.compile(r"<(span|div)\b[^<>]*display:\s*none[^<>]*>[^<>]*</\1\s*>", re.IGNORECASE)
+_LEAF = re.compile(r"<(span|div)\b([^<>]*+)>[^<>]*+</\1\s*+>", re.IGNORECASE)
+_INVISIBLE = re.compile(r"display:\s*+none", re.IGNORECASE)
 _VARIANT = re.compile(r"-\{([^{}]*)\}-")
 _QUOTES = re.compile(r"'{2,}")
 _EXTERNAL = re.compile(
-    r"\[(?:https?:|ftps?:|irc:|news:|mailto:|git:)?(?://|(?<=:))[^\s\[\]]*[ \t]*([^\[\]\n]*)\]", re.IGNORECASE
+    r"\[(?:https?:|ftps?:|irc:|news:|mailto:|git:)?(?://|(?<=:))[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE
 )
 _SWITCH = re.compile(r"__([^\W_][^\s|{}\[\]<>]{1,60}?)__")
 
@@ -53,7 +54,7 @@ def _without_tags(text: str) -> str:
     if "<" not in text:
         return text
     if "none" in text:
-        text = _INVISIBLE.sub("", text)
+        text = _LEAF.sub(lambda match: "" if _INVISIBLE.search(match[2]) else match[0], text)
     text = _SCRIPT.sub(_script, text)
     text = _SCRIPT_TAG.sub("", text)
     return _TAG.sub(_tag, text)

@@ -1,7 +1,8 @@
 """First pass over wikitext: comments, templates and links resolved, passages to keep verbatim put aside.
 
-Left to right with a stack, as MediaWiki's own preprocessor does, so that the time is linear in the length of the text
-whatever its nesting. https://www.mediawiki.org/wiki/Preprocessor_ABNF
+Left to right with a stack, as MediaWiki's own preprocessor does. A frame knows how many templates and links are open
+below it, so that a stray closing mark costs nothing; no pattern reads past the next "<"; and what is nested deeper than
+MAX_DEPTH says nothing. So the time is linear in the length of the text. https://www.mediawiki.org/wiki/Preprocessor_ABNF
 """
 
 import html
@@ -27,7 +28,7 @@ _RAW = "nowiki|pre|math|chem|ce|syntaxhighlight|source"
 _DROPPED = "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
 _DROPPED += "|charinsert|inputbox|categorytree|templatedata|indicator|dynamicpagelist|slideshow|quiz"
 _TOKEN = re.compile(
-    rf"<!--|<(?P<tag>{_RAW}|{_DROPPED})\b(?P<attributes>[^>]*)>|\{{\{{+|\}}\}}+|\[\[|\]\]\]?|\|",
+    rf"<!--|<(?P<tag>{_RAW}|{_DROPPED})\b(?P<attributes>[^<>]*+)>|\{{\{{+|\}}\}}+|\[\[|\]\]\]?|\|",
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"[^\W\d_][^\n\x01]*(?:[\s(（\[\"“„«‘—–/-]|(?<=[\u3040-\u9fff\uac00-\ud7af、。「『]))(?<!\n)'*\Z")
@@ -35,13 +36,15 @@ _AFTER = re.compile(r"\s?(?<!\n)'*[\w,.;:!?)）」』”\"’»—–(\[\-、。
 
 
 class _Frame:
-    """An opened `{{` or `[[` and its parts, split at "|"."""
+    """An opened `{{` or `[[`, its parts, split at "|", and how many of each are open up to it."""
 
-    __slots__ = ("opener", "parts")
+    __slots__ = ("links", "opener", "parts", "templates")
 
-    def __init__(self, opener: str):
+    def __init__(self, opener: str, below: "_Frame | None" = None):
         self.opener = opener
         self.parts: list[list[str]] = [[]]
+        self.templates: int = (below.templates if below else 0) + (opener[:1] == "{")
+        self.links: int = (below.links if below else 0) + (opener[:1] == "[")
 
     def texts(self) -> list[str]:
         return ["".join(part) for part in self.parts]
@@ -51,7 +54,6 @@ def resolved(text: str, hidden: frozenset[str], raw: list[str]) -> str:
     """First pass: the text without comments, templates and links; passages to keep verbatim go to `raw`."""
     out = _Frame("")
     stack: list[_Frame] = [out]
-    links = 0  # open "[[" in the stack, so that a stray "]]" costs nothing
     unclosed: set[str] = set()  # elements known to have no end from here on
     position = 0
     search = _TOKEN.search
@@ -71,49 +73,46 @@ def resolved(text: str, hidden: frozenset[str], raw: list[str]) -> str:
         elif first == "<":
             position = _element(text, match, top, raw, unclosed)
         elif first == "[" or first == "{":
-            stack.append(_Frame(token))
-            links += first == "["
+            stack.append(_Frame(token, stack[-1]))
         elif first == "]":
             if token == "]]]" and not _in_external_link(top):
                 position -= 1
             elif token == "]]]":
                 top.append("]")
-            if not links:
+            if not stack[-1].links:
                 continue
             depth = len(stack) - 1
             while stack[depth].opener[0] != "[":
                 depth -= 1
             _abandon(stack, depth)
-            links -= 1
             frame = stack.pop()
             stack[-1].parts[-1].append(_link(frame.texts(), hidden) if len(stack) <= MAX_DEPTH else GONE)
         else:
-            links -= _close_braces(stack, len(token), text, position)
+            _close_braces(stack, len(token), text, position)
     stack[-1].parts[-1].append(text[position:])
     _abandon(stack, 0)
     return "".join(out.parts[0])
 
 
 def _in_external_link(part: list[str]) -> bool:
-    """Whether an external link is open at the end of this part, so that the first "]" of "]]]" is its own."""
-    for piece in reversed(part):
-        opened, closed = piece.rfind("["), piece.rfind("]")
+    """Whether an external link is open at the end of this part, so that the first "]" of "]]]" is its own.
+
+    Only the end is looked at, or many of these marks would each cost the whole part.
+    """
+    for piece in reversed(part[-40:]):
+        opened, closed = piece.rfind("[", -1_000), piece.rfind("]", -1_000)
         if opened != closed:
             return opened > closed
     return False
 
 
-def _close_braces(stack: list[_Frame], count: int, text: str, position: int) -> int:
-    """Use up a run of closing braces that ends at `position`; returns how many open links were given up on the way."""
-    given_up = 0
-    while count >= 2:
+def _close_braces(stack: list[_Frame], count: int, text: str, position: int) -> None:
+    """Use up a run of closing braces that ends at `position`."""
+    while count >= 2 and stack[-1].templates:
         # A link that was never closed must not swallow the template around it.
         depth = len(stack) - 1
-        while depth and stack[depth].opener[0] != "{":
+        while stack[depth].opener[0] != "{":
             depth -= 1
-        if not depth:
-            return given_up
-        given_up += len(stack) - 1 - depth
         _abandon(stack, depth)
         frame = stack.pop()
         opened = len(frame.opener)
@@ -130,12 +129,10 @@ def _close_braces(stack: list[_Frame], count: int, text: str, position: int) -> 
                 said = _guessed(name, arguments, "".join(stack[-1].parts[-1][-6:])[-60:])
         rest = opened - used
         if rest >= 2:
-            outer = _Frame("{" * rest)
-            stack.append(outer)
+            stack.append(_Frame("{" * rest, stack[-1]))
         elif rest:
             stack[-1].parts[-1].append("{")
         stack[-1].parts[-1].append(said or GONE)
-    return given_up
 
 
 def _guessed(name: str, arguments: list[str], before: str) -> str:

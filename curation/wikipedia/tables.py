@@ -7,9 +7,9 @@ import re
 
 _TABLE = re.compile(r"^[ \t:;*#]*(?:(\{\|)|(\|\}))", re.MULTILINE)
 _HTML_TABLE = re.compile(r"<(/?)table\b[^<>]*>", re.IGNORECASE)
-_HTML_CELL_END = re.compile(r"\s*</t[dh]\s*>\s*(?=<t[dh]\b)", re.IGNORECASE)
-_HTML_CELL = re.compile(r"\s*<t[dh]\b[^<>]*>\s*", re.IGNORECASE)
-_BREAK = re.compile(r"\s*<(?:br|/?p|/?div|hr)\b[^<>]*>\s*", re.IGNORECASE)
+_HTML_CELL_END = re.compile(r"(?:(?<!\s)\s++)?</t[dh]\s*>\s*(?=<t[dh]\b)", re.IGNORECASE)
+_HTML_CELL = re.compile(r"(?:(?<!\s)\s++)?<t[dh]\b[^<>]*>\s*", re.IGNORECASE)
+_BREAK = re.compile(r"(?:(?<!\s)\s++)?<(?:br|/?p|/?div|hr)\b[^<>]*>\s*", re.IGNORECASE)
 _ATTRIBUTES = re.compile(r"[^|]*\|(?!\|)")
 _HEADER_CELLS = re.compile(r"!!|\|\|")
 _LIST_MARKS = "*#:; \t"

@@ -13,7 +13,7 @@ from gristmill.curation.wikipedia import shown
 from gristmill.curation.wikipedia.names import names, template_tables
 from gristmill.curation.wikipedia.shown import Named, Positional, Show
 
-_NAMED = re.compile(r"\s*([\w .\-]{1,60}?)\s*=")
+_NAMED = re.compile(r"\s*+([\w.\-][\w .\-]{0,59}?)\s*+=")
 _LANGUAGE = re.compile(r"(?:lang|langx|link|ill|vol|to|zh)-[a-z]{2,3}(?:-[a-z]+)*\Z")
 _IN_A_LANGUAGE = re.compile(r"(?:به [^\W\d_]+|بال[^\W\d_]+)\Z")  # Persian and Arabic "in German"
 _GERMAN_LANGUAGE = re.compile(r"[a-z]{2,3}S\Z")
