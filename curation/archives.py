@@ -8,10 +8,12 @@ import bz2
 import gzip
 import io
 import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import zstandard
@@ -23,6 +25,13 @@ MAX_MEMBER_BYTES = 256 * 2**20
 
 MAX_MEMBERS = 5_000_000
 """More members than this in one archive is taken for an attack."""
+
+BOMB_BYTES = 64 * 2**20
+BOMB_RATIO = 500
+"""An archive that unpacks to more than BOMB_BYTES, and to so many times its size, is taken for an attack."""
+
+MAX_HEADER_BYTES = 16 * 2**20
+"""The header of a tar member is shorter: long names and extended fields are read into memory."""
 
 SUFFIXES = (".gz", ".bz2", ".zst", ".xz")
 """Endings that name an outer compression; `bare_name` removes them."""
@@ -135,55 +144,140 @@ class _Guarded(io.RawIOBase):
         return len(data)
 
 
-def members(stream: BinaryIO) -> Iterator[tuple[str, int, bytes | None]]:
-    """Regular files of a tar (compressed or not) or zip archive as (name, size in bytes, content), in archive order.
+class Budget:
+    """How much a file may still unpack to, in bytes, shared by all archives inside each other."""
 
-    Nothing is written to disk, so a name such as `../../etc/passwd` is only a name. Links, devices and folders are
-    passed over. Content is None for a member above MAX_MEMBER_BYTES, or whose bytes are damaged or encrypted.
+    def __init__(self, size: int):
+        self.left = max(BOMB_BYTES, BOMB_RATIO * size)
+
+    @classmethod
+    def of(cls, stream: BinaryIO) -> "Budget":
+        """The budget of a file, which is left at its start."""
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        return cls(size)
+
+    def spend(self, size: int) -> None:
+        """Count bytes that were unpacked, or are about to be; raises UnreadableFile where they are too many."""
+        self.left -= size
+        if self.left < 0:
+            raise UnreadableFile(
+                f"the archive unpacks to more than {BOMB_RATIO} times its size: a bomb? unpack it first if it is yours"
+            )
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether more was asked for than there was."""
+        return self.left < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an archive."""
+
+    path: str
+    """Its name there, without lone surrogates; only a name, whatever it points to."""
+    size: int
+    """In bytes."""
+    content: bytes | None
+    """None for a member above MAX_MEMBER_BYTES, damaged, encrypted, or no regular file."""
+    kind: str = "file"
+    """`file`, `link` or `special` (a device, a pipe). Folders are no members."""
+
+
+def all_members(stream: BinaryIO, budget: Budget | None = None) -> Iterator[Member]:
+    """The members of a tar (compressed or not) or zip archive, in archive order.
+
+    Nothing is written to disk, so a name such as `../../etc/passwd` is only a name. Raises UnreadableFile, after the
+    members before it, where the archive is damaged or cut short, or unpacks to more than its budget: `Budget.of` the
+    stream, or for an archive inside another what that one has left.
     """
-    head = stream.read(4)
+    budget = budget or Budget.of(stream)
+    magic = stream.read(2)
     stream.seek(0)
-    if head[:2] == b"PK":
-        yield from _zip_members(stream)
-    else:
-        yield from _tar_members(decompressed(stream))
-
-
-def _zip_members(stream: BinaryIO) -> Iterator[tuple[str, int, bytes | None]]:
-    try:
-        archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise UnreadableFile(f"not a readable zip archive ({error}); fetch the file again") from error
-    for number, info in enumerate(archive.infolist()):
+    found = _zip_members(stream, budget) if magic == b"PK" else _tar_members(decompressed(stream), budget)
+    for number, member in enumerate(found):
         if number >= MAX_MEMBERS:
             raise UnreadableFile(f"more than {MAX_MEMBERS:,} members in one archive; unpack it first")
+        yield member
+        budget.spend(0)  # archives inside this one may have used it up
+
+
+def members(stream: BinaryIO, budget: Budget | None = None) -> Iterator[tuple[str, int, bytes | None]]:
+    """Regular files of an archive as (name, size in bytes, content); otherwise as `all_members`.
+
+    Content is None for a member above MAX_MEMBER_BYTES, or whose bytes are damaged or encrypted.
+    """
+    for member in all_members(stream, budget):
+        if member.kind == "file":
+            yield member.path, member.size, member.content
+
+
+def _name(raw: str) -> str:
+    """A member's name as text; bytes that are no UTF-8 become U+FFFD."""
+    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _zip_members(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
+    try:
+        archive = zipfile.ZipFile(stream)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise UnreadableFile(f"not a readable zip archive ({error}); fetch the file again") from error
+    for info in archive.infolist():
         if info.is_dir():
             continue
-        if info.file_size > MAX_MEMBER_BYTES:
-            yield info.filename, info.file_size, None
+        name = _name(info.filename)
+        if stat.S_ISLNK(info.external_attr >> 16):
+            yield Member(name, 0, None, "link")
             continue
-        try:
-            with archive.open(info) as member:
-                content = member.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
-            content = None  # damaged, encrypted, or packed by a method that the standard library lacks
-        yield info.filename, info.file_size, content
+        content = None
+        if info.file_size <= MAX_MEMBER_BYTES:
+            budget.spend(info.file_size)
+            try:
+                with archive.open(info) as member:
+                    content = member.read(info.file_size + 1)
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError):
+                content = None  # damaged, encrypted, or packed by a method that the standard library lacks
+        yield Member(name, info.file_size, content)
 
 
-def _tar_members(stream: BinaryIO) -> Iterator[tuple[str, int, bytes | None]]:
+class _Metered:
+    """A tar's bytes, counted: headers and members that are passed over cost as much as those that are read."""
+
+    def __init__(self, stream: BinaryIO, budget: Budget):
+        self._stream = stream
+        self._budget = budget
+        self._position = 0
+        self.allowed = MAX_HEADER_BYTES  # the byte up to which the tar may be read now
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._position += len(data)
+        self._budget.spend(len(data))
+        if self._position > self.allowed:
+            raise UnreadableFile(f"a tar header of more than {MAX_HEADER_BYTES:,} bytes; is the archive damaged?")
+        return data
+
+
+def _tar_members(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
+    metered = _Metered(stream, budget)
     try:
         # Streaming mode: a tar in a pipe of ours cannot seek, and a bomb is met one member at a time.
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for number, info in enumerate(archive):
-                if number >= MAX_MEMBERS:
-                    raise UnreadableFile(f"more than {MAX_MEMBERS:,} members in one archive; unpack it first")
-                if not info.isreg():
-                    continue
-                if info.size > MAX_MEMBER_BYTES:
-                    yield info.name, info.size, None
-                    continue
-                member = archive.extractfile(info)
-                assert member is not None
-                yield info.name, info.size, member.read()
-    except tarfile.TarError as error:
-        raise UnreadableFile(f"not a readable tar archive ({error}); is it another format?") from error
+        with tarfile.open(fileobj=metered, mode="r|", errors="surrogateescape") as archive:
+            for info in archive:
+                archive.members = []  # tarfile keeps every header it has seen
+                metered.allowed = archive.offset + MAX_HEADER_BYTES  # the end of this member, and the next header
+                name = _name(info.name)
+                if info.issym() or info.islnk():
+                    yield Member(name, 0, None, "link")
+                elif not info.isreg():
+                    if not info.isdir():
+                        yield Member(name, 0, None, "special")
+                elif info.size > MAX_MEMBER_BYTES:
+                    yield Member(name, info.size, None)
+                else:
+                    member = archive.extractfile(info)
+                    assert member is not None
+                    yield Member(name, info.size, member.read())
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        raise UnreadableFile(f"not a readable tar archive ({error}); is it another format, or cut off?") from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from gristmill.curation import archives
-from gristmill.curation.archives import MAX_MEMBER_BYTES, bare_name, decompressed
+from gristmill.curation.archives import MAX_MEMBER_BYTES, Member, bare_name, decompressed
 from gristmill.curation.code import git, tables
 from gristmill.curation.code.decoding import decoded
 from gristmill.curation.code.languages import Language, extension_of, language_of
@@ -19,7 +19,7 @@ from gristmill.curation.code.licences import Folders, notice, spdx_header
 from gristmill.curation.code.measures import measured
 from gristmill.curation.code.origin import MAX_ENCODED_FRAC, MAX_ENCODED_RUN, encoded, origin
 from gristmill.curation.code.params import CodeParams
-from gristmill.curation.code.repositories import Member, Repository, commit_of
+from gristmill.curation.code.repositories import Repository, commit_of
 from gristmill.curation.documents import (
     Extracted,
     NotDocument,

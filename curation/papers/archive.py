@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from gristmill.curation.archives import MAX_MEMBER_BYTES, members
+from gristmill.curation.archives import MAX_MEMBER_BYTES, Budget, members
 from gristmill.curation.documents import NotDocument, Record, Unextracted, UnreadableFile
 from gristmill.curation.papers.params import PapersParams
 from gristmill.curation.papers.streams import decode, json_records, latex_records, xml_records
@@ -48,15 +48,19 @@ def _tar_checksum(block: bytes) -> bool:
     return sum(block[:148]) + 8 * 32 + sum(block[156:]) == int(field, 8)
 
 
-def archive_records(stream: BinaryIO, params: PapersParams, nesting: int = 0) -> Iterator[Record]:
+def archive_records(
+    stream: BinaryIO, params: PapersParams, nesting: int = 0, budget: Budget | None = None
+) -> Iterator[Record]:
     """Each XML, JSON or packed member is a paper or several; the .tex members together are one.
 
-    Where the archive is cut short, UnreadableFile comes after all that could be read.
+    Where the archive is cut short, or unpacks to more than its budget, UnreadableFile comes after all that could be
+    read. Archives inside this one draw on the same budget.
     """
+    budget = budget or Budget.of(stream)
     files: dict[str, str] = {}
     size = 0
     cut: UnreadableFile | None = None
-    listed = members(stream)
+    listed = members(stream, budget)
     while cut is None:
         try:
             name, member_size, content = next(listed)
@@ -82,14 +86,14 @@ def archive_records(stream: BinaryIO, params: PapersParams, nesting: int = 0) ->
             else:
                 yield Unextracted(name, "document_too_large", float(member_size))
         else:
-            yield from _member(name, content, params, nesting)
+            yield from _member(name, content, params, nesting, budget)
     if any(not name.lower().endswith(".bbl") for name in files):
         yield from latex_records(files, "", params, truncated=cut is not None)
     if cut is not None:
         raise cut
 
 
-def _member(name: str, content: bytes, params: PapersParams, nesting: int) -> Iterator[Record]:
+def _member(name: str, content: bytes, params: PapersParams, nesting: int, budget: Budget) -> Iterator[Record]:
     """A member that is a paper, or holds some, by itself."""
     suffix = posixpath.splitext(name.lower())[1]
     if suffix in _XML_SUFFIXES or XML_START.match(content[:200]):
@@ -103,9 +107,9 @@ def _member(name: str, content: bytes, params: PapersParams, nesting: int) -> It
         except UnreadableFile:
             yield NotDocument("data")
     elif content[:2] == b"\x1f\x8b":
-        yield from _packed_member(name, content, params, nesting)
+        yield from _packed_member(name, content, params, nesting, budget)
     elif is_tar(content[:512]):
-        yield from _nested(name, content, params, nesting)
+        yield from _nested(name, content, params, nesting, budget)
     else:
         yield NotDocument(_type_of(content))
 
@@ -131,18 +135,22 @@ def _xml_member(name: str, content: bytes, params: PapersParams) -> Iterator[Rec
         yield (NotDocument("other_xml") if foreign else Unextracted(name, "truncated_record", float(len(content))))
 
 
-def _packed_member(name: str, content: bytes, params: PapersParams, nesting: int) -> Iterator[Record]:
+def _packed_member(name: str, content: bytes, params: PapersParams, nesting: int, budget: Budget) -> Iterator[Record]:
     """A paper inside arXiv's bulk archives: a gzip of a tar, or of one .tex file."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            data = packed.read(MAX_MEMBER_BYTES + 1)
+            data = packed.read(min(MAX_MEMBER_BYTES, budget.left) + 1)
+            budget.spend(len(data))
     except (OSError, EOFError, zlib.error):
         yield Unextracted(name, "damaged_member", float(len(content)))
+        return
+    except UnreadableFile:
+        yield Unextracted(name, "archive_bomb", float(len(content)))
         return
     if len(data) > MAX_MEMBER_BYTES:
         yield Unextracted(name, "document_too_large", float(len(data)))
     elif is_tar(data[:512]):
-        yield from _nested(name, data, params, nesting)
+        yield from _nested(name, data, params, nesting, budget)
     elif XML_START.match(data[:200]):
         yield from _xml_member(name, data, params)
     elif TEX_COMMAND.search(data, 0, 65536) and not data.startswith((b"%PDF", b"%!PS")):
@@ -151,11 +159,11 @@ def _packed_member(name: str, content: bytes, params: PapersParams, nesting: int
         yield NotDocument(_type_of(data))
 
 
-def _nested(name: str, data: bytes, params: PapersParams, nesting: int) -> Iterator[Record]:
+def _nested(name: str, data: bytes, params: PapersParams, nesting: int, budget: Budget) -> Iterator[Record]:
     if nesting >= MAX_NESTING:
         yield Unextracted(name, "nested_too_deep", float(nesting))
         return
     try:
-        yield from _inside(archive_records(io.BytesIO(data), params, nesting + 1), name)
+        yield from _inside(archive_records(io.BytesIO(data), params, nesting + 1, budget), name)
     except UnreadableFile:
-        yield Unextracted(f"{name}/", "damaged_member", float(len(data)))
+        yield Unextracted(f"{name}/", "archive_bomb" if budget.is_spent else "damaged_member", float(len(data)))

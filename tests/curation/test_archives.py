@@ -6,13 +6,14 @@ import io
 import lzma
 import random
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
 import zstandard
 
-from gristmill.curation.archives import bare_name, decompressed, head, members
-from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.archives import Budget, bare_name, decompressed, head, members
+from gristmill.curation.documents import UnreadableFile, document_id, locator
 
 CONTENT = b"one line of text\n" * 50_000
 COMPRESSED = {
@@ -110,6 +111,66 @@ def test_a_truncated_archive_gives_its_members_up_to_the_cut():
     assert [next(found)[0], next(found)[0]] == ["0.txt", "1.txt"]
     with pytest.raises(UnreadableFile):
         list(found)
+
+
+def zipped(entries: dict[str, bytes]) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return io.BytesIO(file.getvalue())
+
+
+@pytest.mark.parametrize("pack", [tar, zipped, lambda entries: tar(entries, "w:xz")], ids=["tar.gz", "zip", "tar.xz"])
+def test_a_bomb_is_cut_off_after_its_budget_and_what_came_before_stays(pack):
+    bomb = pack({"first.txt": b"kept", **{f"{i}.txt": bytes(8 * 2**20) for i in range(20)}})
+    found: list[tuple[str, int]] = []
+    tracemalloc.start()
+    with pytest.raises(UnreadableFile, match="more than 500 times its size: a bomb"):
+        found.extend((name, len(content or b"")) for name, _, content in members(bomb))
+    assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    tracemalloc.stop()
+    assert found[0] == ("first.txt", 4)
+    assert sum(size for _, size in found) <= max(64 * 2**20, 500 * len(bomb.getvalue()))
+
+
+def test_a_member_that_is_passed_over_counts_as_well(monkeypatch):
+    monkeypatch.setattr("gristmill.curation.archives.MAX_MEMBER_BYTES", 2**20)
+    with pytest.raises(UnreadableFile, match="bomb"):
+        list(members(tar({"a": bytes(80 * 2**20), "b": b"x"})))
+
+
+def test_a_tar_header_of_many_megabytes_is_not_read_into_memory():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.pax_headers = {"comment": "x" * (40 * 2**20)}
+        archive.addfile(info)
+    with pytest.raises(UnreadableFile, match="a tar header of more than"):
+        list(members(io.BytesIO(file.getvalue())))
+
+
+def test_archives_inside_each_other_share_a_budget():
+    inner = tar({"zeros": bytes(30 * 2**20)})
+    budget = Budget(1_000)
+    assert len(list(members(inner, budget))) == 1
+    assert len(list(members(inner, budget))) == 1
+    with pytest.raises(UnreadableFile, match="bomb"):
+        list(members(inner, budget))
+    assert budget.is_spent
+
+
+def test_large_honest_archives_pass():
+    lines = "".join(f"line {i} of a log that says the same again\n" for i in range(250_000)).encode()
+    assert len(lines) > 10_000_000
+    entries = {f"{i}.log": lines for i in range(8)}
+    assert len(list(members(tar(entries)))) == 8
+
+
+def test_names_that_are_no_utf8_are_text_all_the_same():
+    (member,) = members(tar({"caf\udce9.txt": b"x"}, "w"))
+    assert member[0] == "caf\N{REPLACEMENT CHARACTER}.txt"
+    assert len(document_id("source", locator("a.tar", member[0]))) == 32
 
 
 def test_bare_names():

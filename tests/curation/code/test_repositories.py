@@ -13,7 +13,8 @@ from dulwich import porcelain
 from dulwich.bundle import create_bundle_from_repo, write_bundle
 from dulwich.repo import Repo
 
-from gristmill.curation.code import git, read, repositories
+from gristmill.curation import archives
+from gristmill.curation.code import git, read
 from gristmill.curation.code.params import CodeParams
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
 from gristmill.curation.remote import opened
@@ -84,7 +85,7 @@ def test_a_zip_with_a_link_an_encrypted_member_and_a_name_twice(recwarn):
 
 
 def test_a_bomb_is_cut_off_and_what_came_before_stays(monkeypatch):
-    monkeypatch.setattr(repositories, "BOMB_BYTES", 2**20)
+    monkeypatch.setattr(archives, "BOMB_BYTES", 2**20)
     stream = read(
         io.BytesIO(tar([("a.py", b"x = 1"), ("b.txt", b"\0" * 2**24), ("c.py", b"x")], "w:gz")), "r.tgz", ReadOptions()
     )
@@ -94,7 +95,7 @@ def test_a_bomb_is_cut_off_and_what_came_before_stays(monkeypatch):
 
 
 def test_a_huge_member_is_named_and_passed_over(monkeypatch):
-    monkeypatch.setattr(repositories, "MAX_MEMBER_BYTES", 1_000)
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1_000)
     found = records(tar([("big.py", b"x" * 2_000), ("a.py", b"x = 1")]), "r.tar")
     assert [(type(r), r.record) for r in found] == [(Unextracted, "big.py"), (Extracted, "a.py")]
 

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -79,9 +80,11 @@ def test_macro_bombs_end_in_time(body, preamble):
 
 
 def test_a_member_above_the_limit_is_measured_and_not_read():
-    zeros = gzip.compress(bytes(2**20)) * 300  # 300 MB of zeros in 300 KB
+    zeros = (
+        gzip.compress(bytes(2**20)) * 300
+    )  # 300 MB of zeros in 300 KB, in an archive that holds other things as well
     started = time.process_time()
-    big, good = read(tar({"1.gz": zeros, "2.gz": gzip.compress(LATEX)}))
+    _, big, good = read(tar({"0.png": bytes(2**20), "1.gz": zeros, "2.gz": gzip.compress(LATEX)}))
     assert (big.record, big.rule) == ("1.gz", "document_too_large")
     assert (good.record, good.text) == ("2.gz", "T\n\nWords.")
     assert time.process_time() - started < 20
@@ -175,3 +178,38 @@ def test_noise_under_every_name_is_refused_or_counted():
     records = read(tar({"a.xml": noise, "b.gz": noise, "c.json": noise, "d": noise, "e.tar": noise}))
     assert all(isinstance(record, NotDocument | Unextracted) for record in records)
     assert len(records) == 5
+
+
+def gzipped_bomb(levels: int, megabytes: int = 80) -> bytes:
+    data = tar({"zeros.xml": bytes(megabytes * 2**20)})
+    for level in range(levels):
+        data = tar({f"{level}.gz": gzip.compress(data)})
+    return gzip.compress(data)
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_a_bomb_inside_archives_is_named_after_little_time_and_memory(levels):
+    data = gzipped_bomb(levels)
+    assert len(data) < 100_000
+    tracemalloc.start()
+    started = time.process_time()
+    found: list[Record] = []
+    with pytest.raises(UnreadableFile, match="bomb"):
+        found.extend(papers.read(io.BytesIO(data), "x", ReadOptions()))
+    assert time.process_time() - started < 3.0
+    assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    tracemalloc.stop()
+    assert [record.rule.rpartition("/")[2] for record in found] == ["archive_bomb"] * levels
+
+
+def test_many_members_share_one_budget():
+    """Each packed member alone is within bounds, all together are not."""
+    bomb = gzip.compress(tar({"zeros.dat": bytes(20 * 2**20)}))
+    started = time.process_time()
+    found: list[Record] = []
+    with pytest.raises(UnreadableFile, match="bomb"):
+        found.extend(
+            papers.read(io.BytesIO(gzip.compress(tar({f"{i}.gz": bomb for i in range(50)}))), "x", ReadOptions())
+        )
+    assert 1 < len(found) < 6
+    assert time.process_time() - started < 3.0
