@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 import xxhash
 
-from gristmill.curation.archives import decompressed
+from gristmill.curation.archives import bare_name, decompressed
 from gristmill.curation.remote import opened
 
 NOT_ALPHANUMERIC = re.compile("[^a-zA-Z0-9]+")
@@ -103,6 +103,11 @@ def normalized(text: str) -> str:
     return NOT_ALPHANUMERIC.sub("", text).lower()
 
 
+def is_list(name: str, what: str) -> bool:
+    """Whether a file in a folder of lists is one of `domains`, `urls` ...: it is called so, perhaps with `.gz`."""
+    return bare_name(name) == what
+
+
 def _place_lines(lists: UrlLists, what: Places) -> Iterator[list[bytes]]:
     if lists.integrated:
         with tarfile.open(_installed(INTEGRATED_ARCHIVE), "r|gz") as archive:
@@ -110,7 +115,7 @@ def _place_lines(lists: UrlLists, what: Places) -> Iterator[list[bytes]]:
             yield from _lines(archive.extractfile(member))
     for written in getattr(lists, what):
         path = Path(written)
-        files = [written] if not path.is_dir() else sorted([*path.rglob(what), *path.rglob(what + ".gz")])
+        files = [written] if not path.is_dir() else sorted(f for f in path.rglob("*") if is_list(f.name, what))
         if not files:
             raise FileNotFoundError(f"{written}: no file called {what} is in this folder; name the files themselves")
         for file in files:

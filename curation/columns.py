@@ -15,6 +15,7 @@ list is each of its elements. What is null, or no number where one is asked for,
 """
 
 import json
+import logging
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -41,6 +42,11 @@ NUMERIC = ("text", "number", "url", "own")
 
 MEASURED = ("language", "language_score")
 """Columns that `measure` writes; the others are written by `extract`."""
+
+WORDS_FROM = 10
+"""Rows whose values must all be words where a rule asks for numbers before somebody is told."""
+
+log = logging.getLogger(__name__)
 
 _OWN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*\Z")
 _SEEN_CHARACTERS = 200
@@ -147,15 +153,16 @@ def _inside(meta: object, keys: Sequence[str]) -> object:
 def numbers(values: Sequence[object], feature: str) -> np.ndarray:
     """float64 [rows]: the values as numbers, NaN where there is none.
 
-    Raises ValueError where there are values, and all of them are words: the rule is written wrongly.
+    Where all values are words, a warning says so: the rule may be written wrongly. It is no error, for these rows are a
+    batch of a source, and others may have numbers.
     """
     found = np.array([_number(value) for value in values], dtype=np.float64)
-    if values and np.isnan(found).all():
+    if len(values) >= WORDS_FROM and np.isnan(found).all():
         words = next((v for v in values if isinstance(v, str | Mapping) and v != ""), None)
         if words is not None:
             what = "a mapping" if isinstance(words, Mapping) else f"text ({words[:40]!r})"
             remedy = "name a key inside it" if isinstance(words, Mapping) else "use op: in, with a list of words"
-            raise ValueError(f"feature {feature} is {what} and no number; {remedy}")
+            log.warning("feature %s is %s and no number in %d documents; %s", feature, what, len(values), remedy)
     return found
 
 

@@ -23,8 +23,8 @@ def ruleset(spec: object, kind: str) -> Ruleset:
 
     `spec` is None (the preset of this kind of source), [] (no rules), the name of a preset, a mapping of presets to
     changes, or a list of any of: preset name, `{preset: {rule: threshold or None, ...}}`, `{feature, op, threshold,
-    name, absent}` (a rule of your own), and the same with `rule: module:function` in place of `feature`. `cut_lines` among a preset's changes sets or, with None, switches off its line cuts.
-    Raises ValueError, with the nearest name, for whatever does not exist.
+    name, absent}` (a rule of your own), and the same with `rule: module:function` in place of `feature`. `cut_lines`
+    among a preset's changes sets or, with None, switches off its line cuts. Raises ValueError, with the nearest name, for whatever does not exist.
     """
     if spec is None:
         kind = "text" if ":" in kind else kind  # a reader of somebody's own
@@ -116,9 +116,10 @@ def judge(
     `value` and `threshold` (float64, null likewise, and where they are words), and `detail`, what it saw in words.
 
     `texts` has the columns of the same documents that `columns.needed` names, `scores` the functions that rules name;
-    both may be absent where no rule asks for them. `url_lists` are what rules over `url_*` look addresses up in. `dropped` is true for rows that need no verdict: functions of the
-    manifest's author are only called for documents that are still there. A document that such a function fails on is
-    dropped as `own_rule_failed`. Raises ValueError where a rule cannot be asked at all.
+    both may be absent where no rule asks for them. `url_lists` are what rules over `url_*` look addresses up in.
+    `dropped` is true for rows that need no verdict: functions of the manifest's author are only called for documents
+    that are still there. A document that such a function fails on is dropped as `own_rule_failed`. Raises ValueError
+    where a function fails on everything (`Score.is_broken`).
     """
     num_documents = features.num_rows
     is_open = np.ones(num_documents, dtype=bool) if dropped is None else ~dropped
@@ -208,8 +209,6 @@ def _scored(score: own.Score, rows: np.ndarray, values: columns.Values) -> tuple
             numbers[place] = score(text, document)
         except own.OwnCodeError as error:
             errors[places[place]] = str(error)
-    if errors and len(errors) == len(rows) >= own.ALL_FAILED_FROM:
-        raise ValueError(
-            f"it fails on all of {len(rows):,} documents, the first time so: {next(iter(errors.values()))}"
-        )
+    if score.is_broken:
+        raise ValueError(f"it fails on all of {score.failures:,} documents, here with: {next(iter(errors.values()))}")
     return numbers, errors

@@ -41,7 +41,7 @@ FAILED = "own_rule_failed"
 """The reason of a document that a function of a rule failed on."""
 
 ALL_FAILED_FROM = 10
-"""If a function fails on all documents of a unit, and they are so many, the function is broken and not the documents."""
+"""If a function has failed on all of so many documents or more, the function is broken and not the documents."""
 
 
 class OwnCodeError(ValueError):
@@ -215,12 +215,27 @@ class Score:
     def __init__(self, reference: str, source: tuple[OwnFile, ...]):
         self._call = function(reference, source)
         self._reference, self._source = reference, source
+        self.failures = self.successes = 0
         if not (_takes(self._call, 1) or _takes(self._call, 2)):
             where = _defined(self._call, reference, source)
             raise OwnCodeError(f"{where} is called with (text) or (text, document); change its parameters")
         self.wants_document = not _takes(self._call, 1) or _second(self._call) == "document"
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has failed on everything so far, and often enough to tell."""
+        return not self.successes and self.failures >= ALL_FAILED_FROM
+
     def __call__(self, text: str, document: Mapping | None) -> float:
+        try:
+            number = self._scored(text, document)
+        except OwnCodeError:
+            self.failures += 1
+            raise
+        self.successes += 1
+        return number
+
+    def _scored(self, text: str, document: Mapping | None) -> float:
         try:
             result = self._call(text, document) if self.wants_document else self._call(text)
         except (Exception, SystemExit) as error:

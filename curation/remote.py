@@ -47,7 +47,7 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 USER_AGENT = "gristmill (builds text corpora; resumes, waits when asked to)"
 
 MEANINGS = {
-    401: "the server wants credentials; use a URL that carries them, or download the file by hand",
+    401: "the server wants credentials; put them into ~/.netrc, or as $VARS into the URL (https://$USER:$TOKEN@host/)",
     403: "the server refuses access; check the URL and whether it needs credentials",
     404: "there is no such file; correct the URL",
     410: "the file is gone for good; correct the URL",
@@ -92,6 +92,15 @@ def is_http(path: str) -> bool:
     return path.startswith(("http://", "https://"))
 
 
+def without_credentials(url: str) -> str:
+    """A URL as it may be written down: without the user and password before its host.
+
+    >>> without_credentials("https://me:secret@host/a")
+    'https://host/a'
+    """
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", r"\1", url)
+
+
 def opened(path: str) -> BinaryIO:
     """A local path or URL as a buffered binary file.
 
@@ -124,7 +133,7 @@ class HttpFile(io.RawIOBase):
 
     def __init__(self, url: str, start: int = 0, known: Described | None = None):
         super().__init__()
-        self.url = url
+        self.url, self.shown = url, without_credentials(url)
         self._position = start
         self._connection = _Connection(url)
         self._answer: requests.Response | None = None
@@ -148,7 +157,9 @@ class HttpFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         size = self.described.size_bytes if self.described else None
         if whence == io.SEEK_END and size is None:
-            raise RemoteError(f"{self.url}: the server does not say the file's size; download it with gristmill fetch")
+            raise RemoteError(
+                f"{self.shown}: the server does not say the file's size; download it with gristmill fetch"
+            )
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: size or 0}[whence]
         target = max(0, base + offset)
         if target != self._position:
@@ -184,7 +195,7 @@ class HttpFile(io.RawIOBase):
             self._hang_up()
             self._connection.wait(attempt)
         raise RemoteError(
-            f"{self.url}: broke off at byte {self._position:,} of {size or 0:,} {ATTEMPTS} times; try again later"
+            f"{self.shown}: broke off at byte {self._position:,} of {size or 0:,} {ATTEMPTS} times; try again later"
         )
 
     def close(self) -> None:
@@ -208,7 +219,7 @@ class HttpFile(io.RawIOBase):
         now = _described(answer)
         if known and _differs(known, now):
             answer.close()
-            raise Changed(f"{self.url}: the file changed on the server while it was being read; start again")
+            raise Changed(f"{self.shown}: the file changed on the server while it was being read; start again")
         self.described = known or now
         if answer.status_code == 416:  # the position is the end, or beyond it
             answer.close()
@@ -217,7 +228,7 @@ class HttpFile(io.RawIOBase):
         begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
         if answer.status_code == 206 and (not begins or int(begins.group(1)) != self._position):
             answer.close()
-            raise RemoteError(f"{self.url}: the server answers another range than was asked for; download it by hand")
+            raise RemoteError(f"{self.shown}: the server answers another range than was asked for; download it by hand")
         self._answer = answer
         self._skip = self._position if answer.status_code == 200 else 0  # without ranges all of it is sent again
 
@@ -260,7 +271,7 @@ class _Connection:
     """One polite conversation about a URL: waits when told, and tries again what may get better."""
 
     def __init__(self, url: str):
-        self.url = url
+        self.url, self.shown = url, without_credentials(url)
         self._host = _host(urlsplit(url).netloc)
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
@@ -287,7 +298,7 @@ class _Connection:
                     method, self.url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
                 )
             except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-                raise Refused(f"{self.url}: not a URL that can be asked for ({error}); correct it") from None
+                raise Refused(f"{self.shown}: not a URL that can be asked for ({error}); correct it") from None
             except requests.RequestException as error:
                 last = _short(error)
                 if attempt + 1 == ATTEMPTS_TO_CONNECT and isinstance(error, requests.ConnectionError):
@@ -300,14 +311,14 @@ class _Connection:
             last = f"{answer.status_code} {answer.reason}"
             if answer.status_code not in BUSY:
                 meaning = MEANINGS.get(answer.status_code, "check the URL")
-                raise Refused(f"{self.url}: the server says {last}: {meaning}")
+                raise Refused(f"{self.shown}: the server says {last}: {meaning}")
             self.wait(attempt, _retry_after(answer.headers.get("Retry-After")))
-        raise RemoteError(f"{self.url}: given up after {attempt + 1} tries ({last}); try again later")
+        raise RemoteError(f"{self.shown}: given up after {attempt + 1} tries ({last}); try again later")
 
     def wait(self, attempt: int, asked_s: float | None = None) -> None:
         """Sleep before the next try, the longer the more have failed, or as long as the server asked us to."""
         if asked_s is not None and asked_s > MAX_RETRY_AFTER_S:
-            raise RemoteError(f"{self.url}: the server asks to come back in {asked_s:.0f} s; try again then")
+            raise RemoteError(f"{self.shown}: the server asks to come back in {asked_s:.0f} s; try again then")
         if attempt + 1 == ATTEMPTS:
             return
         if asked_s is None:

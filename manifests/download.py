@@ -21,7 +21,16 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 import xxhash
 
-from gristmill.curation.remote import BUFFER_BYTES, Changed, Described, HttpFile, RemoteError, is_http, opened
+from gristmill.curation.remote import (
+    BUFFER_BYTES,
+    Changed,
+    Described,
+    HttpFile,
+    RemoteError,
+    is_http,
+    opened,
+    without_credentials,
+)
 from gristmill.manifests.store import atomic_write
 
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
@@ -70,7 +79,11 @@ def cached(cache: Path | None, url: str) -> tuple[Path, Fetched] | None:
     try:
         known = json.loads(_record(file).read_text())
         fetched = Fetched(**{**known, "checked": tuple(known["checked"])})
-        return (file, fetched) if fetched.url == url and file.stat().st_size == fetched.size_bytes else None
+        return (
+            (file, fetched)
+            if fetched.url == without_credentials(url) and file.stat().st_size == fetched.size_bytes
+            else None
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -110,17 +123,16 @@ def fetch(
     file = place(cache, wanted.url)
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file):
-        if have and refresh and _unchanged(wanted.url, have[1]):
+        have = cached(cache, wanted.url)  # another process may have brought it while this one waited
+        if have and not _as_expected(have[1], wanted, have[0]):
+            _record(file).unlink()
+        elif have and (not refresh or _unchanged(wanted.url, have[1])):
             said(wanted.url, "have", have[1].size_bytes)
             return have[1]
-        _record(file).unlink(missing_ok=True)
-        for last_try in (False, True):
-            try:
-                return _download(wanted, file, said, stop)
-            except (Changed, Damaged):  # the .part is gone; once more from the start
-                if last_try:
-                    raise
-    raise AssertionError
+        try:
+            return _download(wanted, file, said, stop)
+        except (Changed, Damaged):  # the .part is gone; once more from the start
+            return _download(wanted, file, said, stop)
 
 
 class Damaged(RemoteError):
@@ -146,13 +158,13 @@ def _download(
             atomic_write(beside, json.dumps(asdict(told)))
             for name in _claims(wanted, told):
                 if name not in digests:  # the server's claim is news: hash again what is there
-                    digests[name] = hashlib.new(name, part.read_bytes() if start else b"")
+                    digests[name] = _hashed(part, name) if start else hashlib.new(name)
             with open(part, "r+b" if start else "wb") as out:
                 out.seek(start)
                 _room(file.parent, told.size_bytes, start)
                 while data := stream.read(BUFFER_BYTES):
                     if stop and stop.is_set():
-                        raise RemoteError(f"{wanted.url}: interrupted at byte {start:,}")
+                        raise RemoteError(f"{without_credentials(wanted.url)}: interrupted at byte {start:,}")
                     out.write(data)
                     start += len(data)
                     for digest in digests.values():
@@ -175,14 +187,22 @@ def _download(
     if wrong:
         part.unlink()
         said(wanted.url, "progress", -start)
-        raise Damaged(f"{wanted.url}: {'; '.join(wrong)}; try again later, or correct the checksum")
+        raise Damaged(
+            f"{without_credentials(wanted.url)}: {'; '.join(wrong)}; try again later, or correct the checksum"
+        )
     checked = tuple(f"{name} of {who}" for name, who, _ in _expectations(wanted, told))
-    fetched = Fetched(wanted.url, start, found["sha256"], told.etag, told.last_modified, checked)
+    fetched = Fetched(without_credentials(wanted.url), start, found["sha256"], told.etag, told.last_modified, checked)
+    _record(file).unlink(missing_ok=True)
     os.replace(part, file)
     beside.unlink(missing_ok=True)
     atomic_write(_record(file), json.dumps(asdict(fetched), indent=1))
     said(wanted.url, "done", start)
     return fetched
+
+
+def _hashed(file: Path, name: str):
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, name)
 
 
 def _known(part: Path, beside: Path) -> Described | None:
@@ -211,14 +231,16 @@ def _source(url: str, start: int, known: Described | None) -> Iterator[tuple[Bin
             info.get("size"), info.get("ETag") or info.get("etag"), str(info.get("LastModified") or "") or None
         )
         if known and replace(known, digests=()) != told:
-            raise Changed(f"{url}: the file changed since its first part was downloaded")
+            raise Changed(f"{without_credentials(url)}: the file changed since its first part was downloaded")
         with fs.open(path, "rb") as stream:
             stream.seek(start)
             yield stream, told
     except (RemoteError, ImportError):
         raise
     except Exception as error:  # every file system has exceptions of its own
-        raise RemoteError(f"{url}: {type(error).__name__}: {error}; check the URL and your credentials") from error
+        raise RemoteError(
+            f"{without_credentials(url)}: {type(error).__name__}: {error}; check the URL and your credentials"
+        ) from error
 
 
 def _expectations(wanted: Wanted, told: Described) -> list[tuple[str, str, str]]:
@@ -238,8 +260,7 @@ def _as_expected(have: Fetched, wanted: Wanted, file: Path) -> bool:
     name = ALGORITHMS[len(wanted.checksum)]
     if name == "sha256":
         return have.sha256 == wanted.checksum
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, name).hexdigest() == wanted.checksum
+    return _hashed(file, name).hexdigest() == wanted.checksum
 
 
 def _unchanged(url: str, have: Fetched) -> bool:

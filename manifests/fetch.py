@@ -1,8 +1,11 @@
 """`gristmill fetch`: the remote files of a manifest into the cache, side by side, polite to each server."""
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from urllib.parse import urlsplit
@@ -12,41 +15,101 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from gristmill.curation.remote import is_http
 from gristmill.manifests import inputs
-from gristmill.manifests.download import Fetched, Wanted, checksums, fetch
+from gristmill.manifests.download import Fetched, Wanted, cached, checksums, fetch
 from gristmill.manifests.hub import is_hub
 from gristmill.manifests.inputs import REMOTE, WILDCARD, MissingInput, RawFile
-from gristmill.manifests.planning import raw_files
-from gristmill.manifests.schema import Loaded
+from gristmill.manifests.planning import (
+    benchmark_files,
+    checksum_files,
+    raw_files,
+    tokenizer_files,
+    url_list_files,
+)
+from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError
+
+log = logging.getLogger(__name__)
 
 PER_HOST = 4
 """Downloads from one host at a time."""
 
 
 def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
-    """The remote files that a manifest's sources name, after `limit` and `sample`, with the checksums given for them.
+    """The remote files that a manifest names, those of sources after `limit` and `sample`, with their checksums.
 
-    Raises ManifestError for all paths that lead nowhere.
+    With `only`, the files of these sources and nothing else. Lists of paths and of checksums are brought into the cache
+    here, for they say what else is wanted. Raises ManifestError for all paths that lead nowhere.
     """
     found: dict[str, Wanted] = {}
     problems = []
-    for name, source in loaded.manifest.sources.items():
-        if only and name not in only:
-            continue
+    part = _only(loaded, only or loaded.manifest.sources)
+    looks: list[Callable[[], Iterable[Wanted | RawFile]]] = [
+        partial(_of_source, loaded, name, source) for name, source in part.manifest.sources.items()
+    ]
+    looks.append(lambda: [file for files in url_list_files(part, _without_asking).values() for _, file in files])
+    if not only:
+        looks += [lambda: benchmark_files(loaded, _without_asking), lambda: tokenizer_files(loaded, _without_asking)]
+    for look in looks:
         try:
-            sums = _checksums(loaded, name, source.checksums) if source.checksums else {}
-            for file in raw_files(loaded, name, source, _without_asking):
-                url = file.path if is_hub(file.path) else inputs.variables(file.locator)
-                if REMOTE.match(url):
-                    known = (
-                        (file.etag or "").removeprefix("sha256=") if is_hub(url) and "sha256=" in file.etag else None
-                    )
-                    found[url] = Wanted(url, _checksum_of(url, sums) or known)
+            for one in look():
+                wanted = one if isinstance(one, Wanted) else _wanted(one)
+                if REMOTE.match(wanted.url):
+                    found.setdefault(wanted.url, wanted)
         except ManifestError as error:
             problems += error.problems
     if problems:
         raise ManifestError(problems)
     return list(found.values())
+
+
+def _only(loaded: Loaded, names: Iterable[str]) -> Loaded:
+    """The manifest with these sources alone."""
+    sources = {name: source for name, source in loaded.manifest.sources.items() if name in set(names)}
+    return replace(loaded, manifest=loaded.manifest.model_copy(update={"sources": sources}))
+
+
+def _of_source(loaded: Loaded, name: str, source: Source) -> list[Wanted]:
+    """The lists and files of one source."""
+    lists = [_list(loaded, name, what) for what in ("paths_file", "checksums") if getattr(source, what)]
+    files = [_wanted(file) for file in raw_files(loaded, name, source, _without_asking)]
+    files = [file for file in files if REMOTE.match(file.url)]
+    if source.checksums:
+        sums = _checksums(loaded, name)
+        files = [replace(file, checksum=_checksum_of(file.url, sums) or file.checksum) for file in files]
+        without = [file.url for file in files if not file.checksum]
+        names = ", ".join(without[:5]) + (" ..." if len(without) > 5 else "")
+        if without and len(without) == len(files):
+            what = f"{source.checksums} has none of the files, such as {names}; correct it, or remove `checksums`"
+            raise loaded.error(("sources", name, "checksums"), what)
+        if without:
+            log.warning(
+                "sources.%s.checksums has no checksum of %d of %d files: %s", name, len(without), len(files), names
+            )
+    return [*lists, *files]
+
+
+def _wanted(file: RawFile) -> Wanted:
+    url = file.path if is_hub(file.path) else inputs.variables(file.locator)
+    known = (file.etag or "").removeprefix("sha256=") if is_hub(url) and "sha256=" in (file.etag or "") else None
+    return Wanted(url, known)
+
+
+def _list(loaded: Loaded, name: str, what: str) -> Wanted:
+    """A list that a source names; if it is remote, it is in the cache then, as new as its server has it."""
+    place = ("sources", name, what)
+    try:
+        (file, *_) = _without_asking([getattr(loaded.manifest.sources[name], what)], loaded.roots, None)
+    except MissingInput as error:
+        raise loaded.error(place, str(error)) from None
+    wanted = _wanted(file)
+    if REMOTE.match(wanted.url):
+        assert loaded.cache is not None
+        try:
+            fetch(wanted, loaded.cache, refresh=True)
+        except (OSError, ValueError, ImportError) as error:
+            if not cached(loaded.cache, wanted.url):
+                raise loaded.error(place, str(error)) from None
+    return wanted
 
 
 def _without_asking(patterns: Sequence[str], roots: tuple[Path, ...], cache: Path | None) -> list[RawFile]:
@@ -56,14 +119,15 @@ def _without_asking(patterns: Sequence[str], roots: tuple[Path, ...], cache: Pat
     return files + inputs.expand([p for p in patterns if p not in named], roots, None)
 
 
-def _checksums(loaded: Loaded, name: str, path: str) -> dict[str, str]:
+def _checksums(loaded: Loaded, name: str) -> Mapping[str, str]:
     try:
-        (file,) = inputs.expand([path], loaded.roots)
-        return dict(checksums(file.path))
-    except (MissingInput, OSError) as error:
+        return checksums(checksum_files(_only(loaded, [name]))[name].path)
+    except OSError as error:
         raise loaded.error(("sources", name, "checksums"), str(error)) from None
+    except ManifestError:
+        raise
     except ValueError as error:
-        what = f"not one list of checksums: {error}"
+        what = f"not a list of checksums: {error}"
         raise loaded.error(("sources", name, "checksums"), what) from None
 
 

@@ -154,6 +154,12 @@ def _hide(subfolders: list[str]) -> None:
     subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
 
 
+def is_named(pattern: str, file: RawFile) -> bool:
+    """Whether a file that `expand` found is named by the pattern itself, and not one in a folder that it names."""
+    written = pattern.rstrip("/") if REMOTE.match(pattern) else os.path.normpath(pattern)
+    return "**" in written or file.locator.count("/") == written.count("/")
+
+
 def _expand_remote(pattern: str, cache: Path | None) -> list[RawFile]:
     url = variables(pattern)
     if have := cached(cache, url):

@@ -1,24 +1,20 @@
 """Planning the steps that make shards of raw files: extract, measure, filter, dedup, decontaminate, shards."""
 
-import importlib
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import fields
 
 from gristmill.curation import columns, extract, features, filters, language, minhash, urls
-from gristmill.curation.archives import bare_name
-from gristmill.curation.blocklists import UrlLists
-from gristmill.manifests import dedup, inputs, own_code, steps
+from gristmill.manifests import dedup, own_code, steps
 from gristmill.manifests.inputs import RawFile
-from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit
+from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
 
 READER_LIBRARIES = {
-    "crawl": ("brotli", "fastwarc", "resiliparse", "zstandard"),
+    "crawl": ("brotli", "fastwarc", "lxml", "numpy", "resiliparse", "trafilatura", "zstandard"),
     "books": ("lxml",),
-    "code": ("lxml",),
-    "forum": ("lxml", "resiliparse"),
+    "code": ("dulwich", "lxml", "numpy", "pyarrow"),
+    "forum": ("lxml", "pyarrow", "resiliparse"),
     "papers": ("lxml", "pylatexenc"),
     "wikipedia": ("lxml",),
     "text": ("pyarrow",),
@@ -32,8 +28,8 @@ def plan_extract(context: Context) -> Iterator[Planned]:
         if source.own_reader:
             code, version, libraries = own_code.inputs(context.loaded, [source.kind]), 0, ()
         else:
-            code, libraries = [], READER_LIBRARIES[source.kind]
-            version = importlib.import_module(f"gristmill.curation.{source.kind}").VERSION
+            code, libraries = _models(context, source.kind), READER_LIBRARIES[source.kind]
+            version = extract.reader(source.kind).VERSION
         for group in groups:
             files = {p.file.locator: p.file for p in group.pieces}
             beside = [f for file in files.values() for f in extract.beside(source.kind, file.path, source.read_params)]
@@ -58,6 +54,15 @@ def plan_extract(context: Context) -> Iterator[Planned]:
                 libraries,
             )
     context.digests.save()
+
+
+def _models(context: Context, kind: str) -> list[Input]:
+    """The data files that shape what a kind's reader gives, such as a fitted model: its `MODELS`, if it has any."""
+    paths = getattr(extract.reader(kind), "MODELS", ())
+    return [
+        Input(f"model/{kind}/{path.name}", str(path), context.digests.of(RawFile(path.name, str(path), 0)))
+        for path in paths
+    ]
 
 
 def plan_measure(context: Context) -> Iterator[Planned]:
@@ -99,7 +104,7 @@ def rules_of(source: Source) -> dict:
 def plan_filter(context: Context) -> Iterator[Planned]:
     named = {name: _features_beside(source) for name, source in context.manifest.sources.items()}
     code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
-    lists = {name: _url_lists(context, name, source) for name, source in context.manifest.sources.items()}
+    lists = {name: _url_lists(context, files) for name, files in url_list_files(context.loaded).items()}
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         families = named[source_name]
@@ -118,31 +123,16 @@ def plan_filter(context: Context) -> Iterator[Planned]:
             name,
             source_name,
             params,
-            [*files, *code[source_name], *lists[source_name]],
+            [*files, *code[source_name], *lists.get(source_name, ())],
             ("datatrove", "tldextract") if "url" in families else (),  # its lists, and the suffixes of domains
         )
 
     return per_unit(context, one)
 
 
-def _url_lists(context: Context, name: str, source: Source) -> list[Input]:
+def _url_lists(context: Context, files: list[tuple[str, RawFile]]) -> list[Input]:
     """The files of a source's own lists, named by what they list."""
-    found = []
-    for what in [field.name for field in fields(UrlLists) if field.name != "integrated"] if source.url_lists else []:
-        for number, path in enumerate(getattr(source.url_lists, what)):
-            try:
-                files = inputs.expand([path], context.loaded.roots, context.loaded.cache)
-            except inputs.MissingInput as error:
-                raise context.loaded.error(("sources", name, "url_lists", what, number), str(error)) from None
-            if len(files) > 1:  # a folder, as the UT1 blacklists are laid out
-                files = [file for file in files if bare_name(file.locator) == what]
-            if not files:
-                message = f"{path}: no file called {what} is in this folder; name the files themselves"
-                raise context.loaded.error(("sources", name, "url_lists", what, number), message)
-            found += [
-                Input(f"url_lists/{what}/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in files
-            ]
-    return found
+    return [Input(f"url_lists/{what}/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for what, f in files]
 
 
 def _features_beside(source: Source) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from gristmill.manifests import hub, inputs, own_code, units
+from gristmill.curation.blocklists import UrlLists, is_list
+from gristmill.manifests import download, hub, inputs, own_code, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError, Problem
@@ -74,7 +75,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
             groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
         except ManifestError as error:
             problems += error.problems
-    for look in (benchmark_files, tokenizer_files, own_code.check_named):
+    for look in (checksum_files, url_list_files, benchmark_files, tokenizer_files, own_code.check_named):
         try:
             look(loaded)
         except ManifestError as error:
@@ -84,35 +85,81 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
     return groups
 
 
-def benchmark_files(loaded: Loaded) -> list[RawFile]:
+Expand = Callable[[Sequence[str], tuple[Path, ...], Path | None], list[RawFile]]
+
+
+def checksum_files(loaded: Loaded, expand: Expand = inputs.expand) -> dict[str, RawFile]:
+    """The lists of checksums by source."""
+    found: dict[str, RawFile] = {}
+    problems: list[Problem] = []
+    for name, source in loaded.manifest.sources.items():
+        try:
+            if source.checksums:
+                found[name], *more = expand([source.checksums], loaded.roots, loaded.cache)
+                if more:
+                    raise MissingInput(f"{source.checksums}: this names {len(more) + 1} files; name one list")
+        except MissingInput as error:
+            problems += loaded.error(("sources", name, "checksums"), str(error)).problems
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def url_list_files(loaded: Loaded, expand: Expand = inputs.expand) -> dict[str, list[tuple[str, RawFile]]]:
+    """The files of each source's own `url_lists`, with what they list: `domains`, `banned_words` ...
+
+    Of a folder, as the UT1 blacklists are laid out, these are the files called so, in it and below it.
+    """
+    found: dict[str, list[tuple[str, RawFile]]] = {}
+    problems: list[Problem] = []
+    kinds = [field.name for field in dataclasses.fields(UrlLists) if field.name != "integrated"]
+    for name, source in loaded.manifest.sources.items():
+        lists = source.url_lists
+        written = [(what, *one) for what in kinds if lists for one in enumerate(getattr(lists, what))]
+        for what, number, path in written:
+            try:
+                files = expand([path], loaded.roots, loaded.cache)
+                taken = [f for f in files if inputs.is_named(path, f) or is_list(f.locator, what)]
+                if not taken:
+                    raise MissingInput(f"{path}: no file called {what} is in this folder; name the files themselves")
+                found.setdefault(name, []).extend((what, file) for file in taken)
+            except MissingInput as error:
+                problems += loaded.error(("sources", name, "url_lists", what, number), str(error)).problems
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def benchmark_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawFile]:
     """The benchmarks to decontaminate against."""
     params = loaded.manifest.curate.decontaminate
     try:
-        return inputs.expand(params.against, loaded.roots, loaded.cache) if params else []
+        return expand(params.against, loaded.roots, loaded.cache) if params else []
     except MissingInput as error:
         raise loaded.error(("curate", "decontaminate", "against"), str(error)) from None
 
 
-def tokenizer_files(loaded: Loaded) -> list[RawFile]:
+def tokenizer_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawFile]:
     """An existing tokenizer's files; `tokenizer_config.json` beside a single file is one of them, for it shapes the ids."""
     params = loaded.manifest.tokenizer
     if params is None or params.path is None:
         return []
     try:
-        found = inputs.expand([params.path], loaded.roots, loaded.cache)
+        found = expand([params.path], loaded.roots, loaded.cache)
     except MissingInput as error:
         raise loaded.error(("tokenizer", "path"), str(error)) from None
     if not params.path.endswith(".json"):
         return found  # a folder, with all its files
+    beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
+    fetched = inputs.REMOTE.match(params.path) and not inputs.REMOTE.match(found[0].path)
+    if fetched and not download.cached(loaded.cache, inputs.variables(beside)):
+        return found  # `fetch` asked the server, and there is none
     try:
-        beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
+        # Not by `expand`, which may take a URL at its word: here it is the question whether there is such a file.
         found += [f for f in inputs.expand([beside], loaded.roots, loaded.cache) if f not in found]
     except MissingInput:
         pass  # a tokenizer.json may stand alone
     return found
-
-
-Expand = Callable[[Sequence[str], tuple[Path, ...], Path | None], list[RawFile]]
 
 
 def raw_files(loaded: Loaded, name: str, source: Source, expand: Expand = inputs.expand) -> list[RawFile]:

@@ -94,11 +94,15 @@ def test_other_columns_and_what_the_address_says():
     assert [(v["rule"], v["value"]) for v in found] == [("custom.r", 1.0), (None, None), (None, None)]
 
 
-def test_text_where_a_number_is_asked_for_is_a_mistake_in_the_rule():
+def test_text_where_a_number_is_asked_for_is_absent_and_a_warning_where_all_of_it_is(caplog):
     rule = {"feature": "meta.lang", "op": ">=", "threshold": 1}
-    with pytest.raises(ValueError, match=re.escape("meta.lang is text ('en') and no number; use op: in")):
-        verdicts(rule, [{"meta": {"lang": "en"}}, {}])
-    assert [v["rule"] for v in verdicts(rule, [{"meta": {"lang": "en"}}, {"meta": {"lang": 0}}])] == [None, "custom.r"]
+    words, number = {"meta": {"lang": "n/a"}}, {"meta": {"lang": 0}}
+    assert [v["rule"] for v in verdicts(rule, [words, number, {}])] == [None, "custom.r", None]
+    dropped = verdicts({**rule, "absent": "drop"}, [words])
+    assert [(v["rule"], v["value"], v["detail"]) for v in dropped] == [("custom.r", None, "n/a")]
+    assert caplog.text == ""
+    assert {v["rule"] for v in verdicts(rule, [words] * 20)} == {None}
+    assert "meta.lang is text ('n/a') and no number in 20 documents; use op: in" in caplog.text
 
 
 def test_only_rules_over_columns_need_the_texts():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -173,7 +174,7 @@ def test_a_run_reads_what_was_fetched_and_asks_no_server(server, tmp_path):
     file = manifest(tmp_path, server)
     fetched = gristmill(tmp_path, "fetch", str(file))
     assert (fetched.returncode, fetched.stderr.count("Traceback")) == (0, 0), fetched.stderr
-    assert "2 of 2 remote files are in store/raw" in fetched.stdout
+    assert "3 of 3 remote files are in store/raw" in fetched.stdout  # the list is one
     gristmill(tmp_path, "fetch", str(file))
     asked = len([s for s in server.seen if s.path.startswith("/data/")])
     ran = gristmill(tmp_path, "run", str(file))
@@ -203,7 +204,7 @@ def test_failures_are_named_the_rest_is_fetched_and_the_exit_code_says_so(server
     assert fetched.returncode == 1
     said = json.loads(fetched.stdout)
     assert ([f["url"] for f in said["files"]], list(said["failed"])) == (
-        [f"{server.url}/data/a.jsonl"],
+        [f"{server.url}/data/a.jsonl", f"{server.url}/list/paths"],
         [f"{server.url}/data/gone.jsonl"],
     )
     assert "gone.jsonl: the server says 404" in fetched.stderr
@@ -234,6 +235,102 @@ def test_kill_9_in_the_middle_costs_only_what_was_in_flight(server, tmp_path):
     assert gristmill(tmp_path, "fetch", "m.yaml").returncode == 0
     assert cached(tmp_path / "store" / "raw", url)[1].sha256 == hashlib.sha256(big).hexdigest()
     assert int(server.gets("/big.gz")[-1].range.removeprefix("bytes=").removesuffix("-")) >= len(big) // 3
+
+
+def words_of_a_tokenizer() -> bytes:
+    from tokenizers import Tokenizer, models
+
+    return Tokenizer(models.BPE(vocab={"<|endoftext|>": 0, "t": 1}, merges=[])).to_str().encode()
+
+
+def test_after_a_fetch_no_server_is_needed_for_anything_that_the_manifest_names(tmp_path):
+    with rough_server() as server:
+        file = manifest(tmp_path, server, f"    checksums: {server.url}/sums\n")
+        sums = "".join(
+            f"{hashlib.sha256(server.files[f'/data/{name}.jsonl'].content).hexdigest()}  {name}.jsonl\n"
+            for name in "ab"
+        )
+        server.add("/sums", sums.encode())
+        server.add("/bad-domains", b"bad.example\n")
+        server.add(
+            "/eval/items.jsonl", json.dumps({"question": "Which of all the mills in the valley is old?"}).encode()
+        )
+        server.add("/tok/tokenizer.json", words_of_a_tokenizer())
+        text = file.read_text().replace(
+            "curate: {languages: null, dedup: null}",
+            f"    filters: [urls]\n    url_lists: {{integrated: false, domains: [{server.url}/bad-domains]}}\n"
+            "curate:\n  languages: null\n  dedup: null\n"
+            f"  decontaminate: {{against: [{server.url}/eval/items.jsonl]}}\n"
+            f"tokenizer: {{path: {server.url}/tok/tokenizer.json}}",
+        )
+        file.write_text(text)
+        fetched = gristmill(tmp_path, "fetch", str(file), "--json")
+        assert fetched.returncode == 0, fetched.stderr
+        names = {f["url"].removeprefix(server.url) for f in json.loads(fetched.stdout)["files"]}
+        assert names == {
+            *("/list/paths", "/sums", "/data/a.jsonl", "/data/b.jsonl"),
+            *("/bad-domains", "/eval/items.jsonl", "/tok/tokenizer.json"),
+        }
+    started = time.monotonic()
+    for command in (["check"], ["plan"], ["run", "--until", "tokenizer"]):
+        done = gristmill(tmp_path, command[0], str(file), *command[1:])
+        assert done.returncode == 0, (command, done.stderr)
+    assert time.monotonic() - started < 60
+    (shard,) = (tmp_path / "runs" / "m" / "shards").rglob("*.arrow")
+    assert shard.stat().st_size > 10_000
+
+
+def test_a_list_that_changed_is_read_anew_by_the_next_fetch(server, tmp_path):
+    file = manifest(tmp_path, server)
+    gristmill(tmp_path, "fetch", str(file))
+    server.add("/list/paths", b"data/b.jsonl\n")
+    said = json.loads(gristmill(tmp_path, "fetch", str(file), "--json").stdout)
+    assert [f["url"].removeprefix(server.url) for f in said["files"]] == ["/data/b.jsonl", "/list/paths"]
+
+
+def test_files_that_a_list_of_checksums_leaves_out_are_named(server, tmp_path):
+    file = manifest(tmp_path, server, "    checksums: sums\n")
+    content = server.files["/data/a.jsonl"].content
+    (tmp_path / "sums").write_text(f"{hashlib.sha256(content).hexdigest()}  a.jsonl\n")
+    some = gristmill(tmp_path, "fetch", str(file))
+    assert some.returncode == 0
+    assert f"sources.web.checksums has no checksum of 1 of 2 files: {server.url}/data/b.jsonl" in some.stderr
+    (tmp_path / "sums").write_text(f"{'0' * 64}  other.jsonl\n")
+    none = gristmill(tmp_path, "fetch", str(file))
+    assert none.returncode == 1
+    assert f"{file}:6 sources.web.checksums: sums has none of the files, such as {server.url}/data/a" in none.stderr
+
+
+def test_who_waited_for_another_download_does_not_repeat_it(server, tmp_path):
+    url = server.add("/x", CONTENT, "stall", stall_s=0.5)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: fetch(Wanted(url), tmp_path), range(3)))
+    assert [f.sha256 for f in found] == [SHA256] * 3
+    assert sum(seen.range is None for seen in server.gets("/x")) == 1
+
+
+def test_a_refresh_that_fails_leaves_the_file_that_was_there(server, tmp_path, monkeypatch):
+    url = server.add("/x", b"the older one" * 9999)
+    old = fetch(Wanted(url), tmp_path)
+    monkeypatch.setattr(remote, "ATTEMPTS", 1)
+    server.add("/x", CONTENT, 200, "truncate")
+    with pytest.raises(remote.RemoteError, match="broke off"):
+        fetch(Wanted(url), tmp_path, refresh=True)
+    file, record = cached(tmp_path, url)
+    assert (record, file.read_bytes()) == (old, b"the older one" * 9999)
+
+
+def test_a_password_in_a_url_is_used_and_not_written_down(server, tmp_path):
+    server.add("/x", CONTENT)
+    url = f"{server.url}/x".replace("://", "://me:secret@")
+    fetched = fetch(Wanted(url), tmp_path)
+    assert fetched.url == f"{server.url}/x"
+    assert cached(tmp_path, url)[1] == fetched
+    written = [p for p in tmp_path.rglob("*") if p.is_file() and b"secret" in p.read_bytes() + str(p).encode()]
+    assert written == []
+    with pytest.raises(remote.RemoteError) as refused:
+        fetch(Wanted(url.replace("/x", "/gone")), tmp_path)
+    assert "secret" not in str(refused.value)
 
 
 def test_too_little_room_is_said_before_the_disk_is_full(server, tmp_path, monkeypatch):

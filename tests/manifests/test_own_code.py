@@ -119,6 +119,15 @@ def test_a_rule_that_fails_on_everything_stops_the_run(folder):
         go(folder / "rules.yaml", folder, until="shards")
 
 
+def test_a_rule_that_fails_on_the_last_batch_alone_costs_those_documents(folder):
+    rows = [{"text": f"Line {n}."} for n in range(1024)] + [{"text": "No number here."}] * 12
+    write_rows(folder / "news.jsonl", rows)
+    (folder / "my_rules.py").write_text("def exclamations(text):\n    return 0 * int(text.split()[1].strip('.'))\n")
+    go(folder / "rules.yaml", folder, until="filter")
+    (record,) = (folder / "store" / "filter").rglob("record.json")
+    assert json.loads(record.read_text())["counts"]["dropped"] == {"own_rule_failed": 12}
+
+
 def test_a_file_that_a_reader_fails_on_is_named_with_the_line_and_what_was_read_stays(folder):
     (folder / "my_reader.py").write_text(
         "from gristmill.curation.documents import Extracted\n\n"
