@@ -41,7 +41,6 @@ VOID = frozenset(
 TIGHT = frozenset({"li", "tr", "td", "th", "dt", "dd", "tbody", "thead", "tfoot"})
 """Elements that begin on a new line, without an empty one before it."""
 LISTS = frozenset({"ul", "ol", "menu", "dir"})
-END_TAGS = frozenset("/" + tag for tag in BLOCK_TAGS)
 CELLS = frozenset({"td", "th"})
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 SPECIAL = frozenset({"li", "pre", "tr"}) | LISTS | CELLS | frozenset(HEADINGS)
@@ -67,16 +66,40 @@ MATH_SIGNS = ("katex", "MathJax", "mjx-")
 """One of these is in every page whose formulas are drawn by a script."""
 INLINE_TAGS = frozenset({"br", "a", "/a", "hr", "button", "img", *CODE_TAGS, *STRONG_TAGS})
 
-IS_BLOCK, IS_END, IS_INLINE, IS_RAW = range(1, 5)
+IS_BLOCK, IS_END, IS_INLINE, IS_RAW, IS_COMMENT, IS_OTHER = range(1, 7)
 KIND_OF_TAG = (
     dict.fromkeys(INLINE_TAGS, IS_INLINE)
     | dict.fromkeys(BLOCK_TAGS, IS_BLOCK)
-    | dict.fromkeys(END_TAGS, IS_END)
+    | dict.fromkeys(("/" + tag for tag in BLOCK_TAGS), IS_END)
     | dict.fromkeys(RAW, IS_RAW)
 )
-ELEMENTS = {name: ("/" + name, TAG_BITS.get(name, 0), name in TIGHT, name in SPECIAL) for name in BLOCK_TAGS}
-"""Of a block-level element: its end tag, its bits, whether it is tight, whether special."""
-ENDS = {end: (name, tight, special) for name, (end, _, tight, special) in ELEMENTS.items()}
+
+Tag = tuple[int, str, int, str, bool, bool]
+"""Kind, name, bits, end tag, whether tight, whether special."""
+
+KNOWN_TAGS: dict[str, Tag] = {}
+"""Tags as they stand between "<" and ">", of all pages so far; most come again and again."""
+
+MAX_KNOWN_TAGS = 20_000
+
+
+def _tag(tag: str) -> Tag:
+    """What a tag is; remembered if it has no address of its own."""
+    end = tag.find(" ")
+    name = tag[:end] if end > 0 else tag
+    kind = KIND_OF_TAG.get(name, IS_COMMENT if name.startswith("!--") else IS_OTHER)
+    if kind == IS_BLOCK:
+        bits = TAG_BITS.get(name, 0) | (attribute_bits(tag) if end > 0 else 0)
+        info = (kind, name, bits, "/" + name, name in TIGHT, name in SPECIAL)
+    else:
+        bare = name[1:]
+        info = (kind, bare if kind == IS_END else name, 0, "", bare in TIGHT, bare in SPECIAL)
+    if kind == IS_BLOCK or end < 0:
+        if len(KNOWN_TAGS) >= MAX_KNOWN_TAGS:
+            KNOWN_TAGS.clear()
+        KNOWN_TAGS[tag] = info
+    return info
+
 
 LINE_NUMBERS = re.compile(r"[\d\s]+")
 
@@ -132,12 +155,12 @@ class _Walk:
         self.markdown = markdown
         self.see_all = see_all
         self.unseen = False
-        self.page = Blocks()
+        self.page = Blocks(parents=[-1], starts=[0], ends=[0], bits=[0], inherited=[0])
         self.text: list[str] = []  # of the block that is open
         self.link_chars = self.links = 0
         self.in_link = False
         self.pre = 0
-        self.stack: list[tuple[str, int]] = []  # end tag and element of what is open
+        self.stack: list[tuple[str, int]] = [("/body", 0)]  # end tag and element of what is open
         self.lists: list[list] = []  # of each open list: whether numbered, items so far
         self.rows: list[list] = []  # of each open row: first block, first block of each cell
         self.heading = 0
@@ -146,71 +169,69 @@ class _Walk:
         self.hidden = 0  # open tags inside an element that is left out
 
     def run(self, html: str) -> Blocks:
-        """Read the whole page."""
+        """Read the whole page. One long loop on purpose: a call for each tag would cost a quarter of the time."""
         read_all = any(sign in html for sign in MATH_SIGNS)  # formulas may hide behind any tag
-        self.open("body", "")
-        text, kind_of, open_, close = self.text, KIND_OF_TAG.get, self.open, self.close
+        page, text, stack, seen = self.page, self.text, self.stack, KNOWN_TAGS
+        texts, parents, starts, ends = page.texts, page.parents, page.starts, page.ends
+        all_bits, inherited = page.bits, page.inherited
         # The parser escapes "<" and ">" in text and attributes, so that each piece is one tag and the text behind it.
         pieces = iter(html.split("<"))
         next(pieces)
         for piece in pieces:
             tag, _, after = piece.partition(">")
-            end = tag.find(" ")
-            attrs = ""
-            if end > 0:
-                tag, attrs = tag[:end], tag[end:]
-            kind = kind_of(tag)
-            if self.hidden and kind != IS_RAW:
-                if tag not in VOID and tag[:3] != "!--":
+            info = seen.get(tag) or _tag(tag)
+            kind = info[0]
+            if self.hidden and kind not in (IS_RAW, IS_COMMENT):
+                if info[1] not in VOID:
                     self.hidden += -1 if tag[0] == "/" else 1
             elif kind == IS_BLOCK:
-                open_(tag, attrs)
+                if text:
+                    self.flush()
+                _, name, bits, end_tag, tight, special = info
+                if bits & HIDDEN and not self.see_all:
+                    self.unseen = True
+                    self.hidden = 1
+                    continue
+                if not tight:
+                    self.pending = 2
+                parent = stack[-1][1]
+                stack.append((end_tag, len(parents)))
+                parents.append(parent)
+                starts.append(len(texts))
+                ends.append(0)
+                all_bits.append(bits)
+                inherited.append(bits | inherited[parent])
+                if special:
+                    self.begin(name)
             elif kind == IS_END:
-                close(tag)
+                if stack[-1][0] == tag and len(stack) > 1:  # end tags that nothing opened are passed over
+                    if text:
+                        self.flush()
+                    if not info[4]:
+                        self.pending = 2
+                    element = stack.pop()[1]
+                    ends[element] = len(texts)
+                    if info[5]:
+                        self.end(info[1], element)
             elif kind == IS_INLINE:
-                self.inline(tag, attrs)
+                self.inline(info[1], tag)
             elif kind == IS_RAW:
-                after = self.raw(tag, attrs, after, pieces)
-            elif read_all and tag[:3] != "!--":
-                self.inline(tag, attrs)
-            if tag[:3] == "!--":
+                after = self.raw(info[1], tag, after, pieces)
+            elif kind == IS_COMMENT:
                 while "-->" not in piece and (piece := next(pieces, "")):
                     pass
                 after = piece.partition("-->")[2]
+            elif read_all:
+                self.inline(info[1], tag)
             if after and not self.hidden and (text or self.pre or not after.isspace()):
                 text.append(after)
                 if self.in_link:
                     self.link_chars += len(after)
         if text:
             self.flush()
-        while self.stack:
-            self.page.ends[self.stack.pop()[1]] = len(self.page.texts)
-        return self.page
-
-    def open(self, name: str, attrs: str) -> None:
-        """A block-level element begins."""
-        if self.text:
-            self.flush()
-        page, stack = self.page, self.stack
-        end_tag, bits, tight, special = ELEMENTS[name]
-        if attrs:
-            bits |= attribute_bits(attrs)
-            if bits & HIDDEN and not self.see_all:
-                self.unseen = True
-                self.hidden = 1
-                return
-        if not tight:
-            self.pending = 2
-        parents = page.parents
-        parent = stack[-1][1] if stack else -1
-        stack.append((end_tag, len(parents)))
-        parents.append(parent)
-        page.starts.append(len(page.texts))
-        page.ends.append(0)
-        page.bits.append(bits)
-        page.inherited.append(bits | page.inherited[parent] if parent >= 0 else bits)
-        if special:
-            self.begin(name)
+        while stack:
+            ends[stack.pop()[1]] = len(texts)
+        return page
 
     def begin(self, name: str) -> None:
         """What an element means for the blocks inside."""
@@ -227,20 +248,8 @@ class _Walk:
         elif name in CELLS and self.rows:
             self.rows[-1].append(len(self.page.texts))
 
-    def close(self, tag: str) -> None:
-        """A block-level element ends; end tags that nothing opened are passed over."""
-        stack = self.stack
-        if stack[-1][0] != tag or len(stack) == 1:
-            return
-        if self.text:
-            self.flush()
-        name, tight, special = ENDS[tag]
-        if not tight:
-            self.pending = 2
-        element = stack.pop()[1]
-        self.page.ends[element] = len(self.page.texts)
-        if not special:
-            return
+    def end(self, name: str, element: int) -> None:
+        """What the end of an element means for the blocks behind it."""
         if name in HEADINGS:
             self.heading = 0
         elif name == "li":
