@@ -6,15 +6,16 @@ nested groups cannot overflow the stack. pylatexenc's tables of symbols are used
 
 import re
 import unicodedata
-from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cache
 
 from pylatexenc.latex2text import get_default_latex_context_db
 
+from gristmill.curation.markup import subscript, superscript
 from gristmill.curation.papers import latexcommands as tables
 from gristmill.curation.papers.latexclean import clean, joined
-from gristmill.curation.papers.latexmacros import closing_braces
+from gristmill.curation.papers.latexspans import Spans
+from gristmill.curation.papers.latexunits import ARGUMENTS, quantity
 
 _TOKEN = re.compile(
     r"\\(?P<name>[A-Za-z@]+)\*?|\\(?P<sign>[^A-Za-z@])|(?P<dollars>\$\$?)|(?P<blank>\n[ \t]*\n\s*)"
@@ -22,18 +23,14 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BEGIN = re.compile(r"\s*\{([^{}\n]{1,80})\}")
-_ENDING = re.compile(r"\\end\s*\{([^{}\n]{1,80})\}")
-_FORMULA_END = re.compile(r"\\([)\]])")
-_OPTIONAL = re.compile(r"[ \t]*\n?[ \t]*\[[^\[\]]{0,1000}\]")
 _TIGHT_OPTIONAL = re.compile(r"\[[^\[\]]{0,1000}\]")
 _LINE_SKIP = re.compile(r"\*?\s*\[\s*[+-]?[\d.]*\s*(?:[a-z]{2}|\\[A-Za-z]+)\s*\]")
-_GROUP = re.compile(r"[ \t]*\n?[ \t]*\{")
 _INLINE_MATH = re.compile(r"\$((?:[^$\\\n]|\\.|\n(?!\n))++)\$", re.DOTALL)
 _DISPLAY_MATH = re.compile(r"\$\$((?:[^$\\]|\\.|\$(?!\$))*+)\$\$", re.DOTALL)
 _LENGTH = re.compile(
     r"\s*=?\s*(?:to|by)?\s*-?[\d.]*\s*(?:pt|mm|cm|in|ex|em|bp|sp|pc|dd|cc|mu|\\[A-Za-z]+)\b(?:\s*(?:plus|minus)\s*-?[\d.]+\s*[a-z]{2,4})*"
 )
-_VERB = re.compile(r"([^A-Za-z\s*])(.*?)\1")
+_VERB = re.compile(r"([^A-Za-z\s*{\[])(.*?)\1")
 _LABEL = re.compile(
     r"\\(?:label|tag|ref|eqref|cite[a-z]*)\*?\s*(?:\[[^\[\]]{0,200}\])?\{[^{}]{0,200}\}"
     r"|\\(?:nonumber|notag|hfill|displaystyle|xspace|ensuremath)(?![A-Za-z])"
@@ -53,10 +50,10 @@ MAX_DEPTH = 30
 
 
 @cache
-def _symbol(name: str) -> str | None:
+def symbol(name: str) -> str | None:
     """What a command without arguments prints, by our table and pylatexenc's."""
-    if name in tables.PRINTED:
-        return tables.PRINTED[name]
+    if name in tables.PRINTED or name in tables.DROPPED:  # as \\today is, whose symbol is the day of the run
+        return tables.PRINTED.get(name)
     spec = get_default_latex_context_db().get_macro_spec(name)
     text = getattr(spec, "simplify_repl", None)
     return text if isinstance(text, str) and "%" not in text else None
@@ -74,13 +71,7 @@ class Converter:
         self.text = _LINE_END_SPACE.sub("", text)
         self._theorems = theorems
         self._citations = citations
-        self._closing = closing_braces(self.text)
-        self._ends: dict[str, list[int]] = {}
-        for match in _ENDING.finditer(self.text):
-            self._ends.setdefault(match[1].strip(), []).append(match.start())
-        self._closers: dict[str, list[int]] = {")": [], "]": []}
-        for match in _FORMULA_END.finditer(self.text):
-            self._closers[match[1]].append(match.start())
+        self._spans = Spans(self.text)
         self._notes: list[str] = []
 
     def convert(self, start: int = 0, end: int | None = None) -> str:
@@ -90,20 +81,14 @@ class Converter:
     def argument(self, name: str, start: int, end: int) -> str:
         """The converted argument of the first \\name{...} in a range."""
         for match in re.compile(rf"\\{name}\*?\s*(?:\[[^\[\]]{{0,300}}\])?\s*\{{").finditer(self.text, start, end):
-            close = self._closing.get(match.end() - 1)
+            close = self._spans.closing(match.end() - 1)
             if close is not None:
                 return self._convert(match.end(), close, 1)
         return ""
 
     def environment_end(self, name: str, start: int, end: int) -> int:
         """Where the environment opened before `start` closes: its first \\end, or the end of the range."""
-        ends = self._ends.get(name, [])
-        i = bisect_left(ends, start)
-        return ends[i] if i < len(ends) and ends[i] <= end else end
-
-    def _after_end(self, position: int, end: int) -> int:
-        match = _ENDING.match(self.text, position)
-        return min(match.end(), end) if match else end
+        return self._spans.environment_end(name, start, end)
 
     def _convert(self, start: int, end: int, depth: int) -> str:
         """The text of a range, paragraphs separated by blank lines."""
@@ -156,10 +141,8 @@ class Converter:
 
     def _sign(self, sign: str, position: int, end: int, out: list[str]) -> int:
         if sign == "(" or sign == "[":
-            closers = self._closers[")" if sign == "(" else "]"]
-            i = bisect_left(closers, position)
-            close = closers[i] if i < len(closers) else end
-            if close < end:
+            close = self._spans.formula_end(")" if sign == "(" else "]", position, end)
+            if close is not None:
                 self._formula(self.text[position:close], "$" if sign == "(" else "$$", out)
                 return close + 2
         elif sign == "\\":
@@ -199,15 +182,18 @@ class Converter:
             return self._item(position, end, out, done)
         if name in ("footnote", "footnotetext", "endnote", "caption", "captionof"):
             return self._aside(position, end, depth)
-        if name == "ensuremath" and (group := self._group(position, end)):
+        if name == "ensuremath" and (group := self._spans.group(position, end)):
             self._formula(self.text[slice(*group)].replace("$", ""), "$", out)
             return group[1] + 1
-        if name in ("verb", "lstinline"):
-            match = _VERB.match(self.text, position, min(end, position + 1000))
-            if match:
-                out.append(match[2])
-                return match.end()
-            return position
+        if name in ("verb", "lstinline", "mintinline"):
+            return self._code(name, position, end, out)
+        if name in ("textsuperscript", "textsubscript") and (group := self._spans.group(position, end)):
+            words = " ".join(self._convert(*group, MAX_DEPTH).split())
+            out.append(superscript(words) if name == "textsuperscript" else subscript(words))
+            return group[1] + 1
+        if name in ARGUMENTS and len(groups := self._spans.groups(position, end, ARGUMENTS[name])) == ARGUMENTS[name]:
+            out.append(quantity(name, [self.text[slice(*group)] for group in groups]))
+            return groups[-1][1] + 1
         if name in tables.ACCENTS and len(name) == 1:
             return self._accent(name, position, end, out)
         if name in tables.NAMED_CITATIONS:
@@ -215,67 +201,56 @@ class Converter:
         if name in tables.DROPPED:
             bare = _BARE_LENGTH.match(self.text, position, end) if name in ("setlength", "addtolength") else None
             if bare:
-                return self._skip(bare.end(), end, 1)
-            return self._skip(position, end, tables.DROPPED[name])
+                return self._spans.skip(bare.end(), end, 1)
+            return self._spans.skip(position, end, tables.DROPPED[name])
         if name in tables.LENGTH_COMMANDS:
             match = _LENGTH.match(self.text, position, end)
             return match.end() if match else position
         if name in tables.LATER_ARGUMENT:
-            return self._skip(position, end, tables.LATER_ARGUMENT[name])
+            return self._spans.skip(position, end, tables.LATER_ARGUMENT[name])
         return self._plain_command(name, position, end, out)
+
+    def _code(self, name: str, position: int, end: int, out: list[str]) -> int:
+        """Code inside a line, as it stands: between braces or two of the same sign."""
+        if name != "verb":
+            position = self._spans.skip(position, end, 1 if name == "mintinline" else 0)
+        group = self._spans.group(position, end) if name != "verb" else None
+        if group:
+            out.append(self.text[slice(*group)])
+            return group[1] + 1
+        match = _VERB.match(self.text, position, min(end, position + 1000))
+        out.append(match[2] if match else "")
+        return match.end() if match else position
 
     def _plain_command(self, name: str, position: int, end: int, out: list[str]) -> int:
         """A symbol, a font change, or something unknown, whose argument is printed as it is."""
         if name.lower().startswith(("cite", "textcite", "parencite")) or name.endswith(("cite", "citep", "citet")):
-            return self._skip(position, end, 1)
-        symbol = _symbol(name)
-        if symbol is not None and not self.text.startswith("{", position):
-            out.append(symbol)
+            return self._spans.skip(position, end, 1)
+        printed = symbol(name)
+        if printed is not None and self.text.startswith("{}", position):
+            out.append(printed)
+            return position + 2
+        if printed is not None and (len(printed) == 1 or not self.text.startswith("{", position)):
+            out.append(printed)
             following = self.text[position : position + 1]
             return position + (following in (" ", "\n") and not self.text.startswith("\n\n", position))
-        if symbol is not None and self.text.startswith("{}", position):
-            out.append(symbol)
-            return position + 2
         optional = _TIGHT_OPTIONAL.match(self.text, position, end)
         return optional.end() if optional else position
 
     def _cited(self, name: str, position: int, end: int, out: list[str]) -> int:
         """A citation that is part of the sentence, with the names that the bibliography gives; else nothing."""
-        group = self._group(position, end)
+        group = self._spans.group(position, end)
         for key in self.text[slice(*group)].split(",") if group else ():
             match = _NATBIB_LABEL.match(self._citations.get(key.strip(), ""))
             if match:
                 names, year = (Converter(part, {}, {}).convert() for part in match.groups())
                 out.append("" if not out or out[-1].endswith((" ", "\n", "(")) else " ")
                 out.append(names if name == "citeauthor" else f"{names} ({year})")
-        return self._skip(position, end, 1)
-
-    def _skip(self, position: int, end: int, count: int) -> int:
-        """The position after options and `count` arguments."""
-        for number in range(count + 1):
-            optional = _OPTIONAL.match(self.text, position, end) if number == 0 or count else None
-            while optional:
-                position = optional.end()
-                optional = _OPTIONAL.match(self.text, position, end)
-            if number == count:
-                break
-            group = _GROUP.match(self.text, position, end)
-            close = self._closing.get(group.end() - 1) if group else None
-            if close is None or close >= end:
-                break
-            position = close + 1
-        return position
-
-    def _group(self, position: int, end: int) -> tuple[int, int] | None:
-        """Start and end of the next argument's content, options passed over."""
-        optional = _OPTIONAL.match(self.text, position, end)
-        group = _GROUP.match(self.text, optional.end() if optional else position, end)
-        close = self._closing.get(group.end() - 1) if group else None
-        return (group.end(), close) if group and close is not None and close < end else None
+        return self._spans.skip(position, end, 1)
 
     def _heading(self, position: int, end: int, out: list[str], done: list[str], depth: int) -> int:
         self._close(out, done)
-        group = self._group(position, end)
+        group = self._spans.group(position, end)
         if group is None:
             return position
         if depth < MAX_DEPTH:
@@ -285,7 +260,7 @@ class Converter:
         return group[1] + 1
 
     def _aside(self, position: int, end: int, depth: int) -> int:
-        group = self._group(position, end)
+        group = self._spans.group(position, end)
         if group is None:
             return position
         if depth < MAX_DEPTH:
@@ -296,12 +271,10 @@ class Converter:
 
     def _item(self, position: int, end: int, out: list[str], done: list[str]) -> int:
         self._close(out, done)
-        optional = _OPTIONAL.match(self.text, position, end)
-        label = ""
-        if optional:
-            label = self._convert(optional[0].find("[") + optional.start() + 1, optional.end() - 1, MAX_DEPTH)
+        option = self._spans.option(position, end)
+        label = self._convert(*option, MAX_DEPTH) if option else ""
         out.append(f"- {label} " if label else "- ")
-        return optional.end() if optional else position
+        return option[1] + 1 if option else position
 
     def _begin(self, position: int, end: int, out: list[str], done: list[str], depth: int) -> int:
         match = _BEGIN.match(self.text, position, end)
@@ -310,27 +283,27 @@ class Converter:
         full = match[1].strip()
         name = full.rstrip("*")
         inner = match.end()
-        close = self.environment_end(full, inner, end)
+        close = self._spans.environment_end(full, inner, end)
         if name in tables.MATH_ENVIRONMENTS:
-            inner = self._skip(inner, close, tables.ENVIRONMENT_ARGUMENTS.get(name, 0))
+            inner = self._spans.skip(inner, close, tables.ENVIRONMENT_ARGUMENTS.get(name, 0))
             self._math_environment(name, self.text[inner:close], out)
-            return self._after_end(close, end)
+            return self._spans.after_end(close, end)
         if name in tables.FLOATS:
             self._close(out, done)
             self._captions(inner, close, done, depth)
-            return self._after_end(close, end)
+            return self._spans.after_end(close, end)
         if name in tables.DROPPED_ENVIRONMENTS:
-            return self._after_end(close, end)
+            return self._spans.after_end(close, end)
         if name in tables.VERBATIM:
             self._close(out, done)
             raw = self.text[inner:close].strip("\n")
             done.extend([raw] if raw.strip() else [])
-            return self._after_end(close, end)
+            return self._spans.after_end(close, end)
         self._close(out, done)
         if name.lower() == "abstract":
             done.append("Abstract")
         inner = self._begin_theorem(name, inner, end, out) if name in self._theorems else inner
-        return self._skip(inner, end, tables.ENVIRONMENT_ARGUMENTS.get(name, 0))
+        return self._spans.skip(inner, end, tables.ENVIRONMENT_ARGUMENTS.get(name, 0))
 
     def _begin_theorem(self, name: str, position: int, end: int, out: list[str]) -> int:
         label = " ".join(re.sub(r"\\[A-Za-z@]+|[{}$]", " ", self._theorems[name]).split())
@@ -359,7 +332,7 @@ class Converter:
         position, found = start, 0
         match = _CAPTION.search(self.text, position, end)
         while match and found < _NESTED_FLOAT:
-            group = self._group(match.end(), end)
+            group = self._spans.group(match.end(), end)
             position = match.end()
             if group and depth < MAX_DEPTH:
                 caption = self._convert(*group, depth + 1)

@@ -152,11 +152,15 @@ def _named_environments(body: str) -> list[str]:
 
 def _without_lets(text: str, macros: dict[str, Macro]) -> str:
     """Another name for a command of the author's or of LaTeX's own."""
+    calls: dict[str, frozenset[str]] = {}  # body -> the commands in it, found once
     for match in _LET.finditer(text):
         new, old = match["new"], match["old"]
         if new == old or new in _OWN:
             continue
-        if old in macros and f"\\{new}" in macros[old].body:
+        body = macros[old].body if old in macros else ""
+        if body and body not in calls:
+            calls[body] = frozenset(_COMMAND.findall(body))
+        if body and new in calls[body]:
             del macros[old]  # "\\let\\oldx\\x \\renewcommand\\x{... \\oldx}" only decorates
         macros.setdefault(new, macros.get(old) or Macro(0, None, f"\\{old}"))
     return _LET.sub("", text)

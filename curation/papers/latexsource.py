@@ -22,6 +22,9 @@ MAX_NAMED = 20
 MAX_DEPTH = 24
 """Inputs nested deeper than this leave nothing."""
 
+MAX_INLINE = 4000
+"""Code or an address inside a line is no longer than this."""
+
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*|\Z)")
 _INPUT = re.compile(
     r"\\(?:(?:input|include|subfile|subfileinclude|loadgeometry)\b\s*(?:\{([^{}]{1,300})\}|([^\s{}\\]{1,300}))|(?:sub)?import\*?\{([^{}]{0,300})\}\{([^{}]{1,300})\})"
@@ -33,8 +36,13 @@ _BIBITEM = re.compile(r"\\bibitem\s*\[([^\[\]]{1,400})\]\s*%?\s*\{([^{}]{1,100})
 _VERBATIM = re.compile(
     r"\\begin\s*\{(?P<name>verbatim|Verbatim|BVerbatim|lstlisting|minted|alltt)(?P<star>\*?)\}"
     r"(?P<options>[ \t]*\[[^\[\]]{0,400}\])?(?(options)[ \t]*)(?P<language>\{[A-Za-z0-9+#-]{1,30}\})?"
-    r"|(?<!\\)(?:\\\\)*\\(?:verb\*?|lstinline(?:\[[^\[\]]{0,200}\])?)(?P<sign>[^A-Za-z\s*{\\])"
+    r"|(?<!\\)(?:\\\\)*\\(?:verb\*?(?P<sign>[^A-Za-z\s*{\\])|lstinline(?:\[[^\[\]]{0,200}\])?(?P<code>[^A-Za-z\s*\\\[])"
+    r"|mintinline(?:\[[^\[\]]{0,200}\])?\{[A-Za-z0-9+#-]{1,30}\}(?P<mint>[^A-Za-z\s*\\\[])"
+    r"|(?:url|nolinkurl|path|href)\s*(?P<link>\{))"
 )
+_BRACE = re.compile(r"[{}]")
+_PARAMETER = re.compile(r"#\d")
+_ESCAPED = re.compile(r"\\([%#&_~{}])")
 _HOLDER = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -110,13 +118,13 @@ def _protected(text: str, verbatim: list[str]) -> str:
     for match in _VERBATIM.finditer(text):
         if match.start() < position:
             continue
-        if match["sign"]:
-            line_end = text.find("\n", match.end())
-            end = text.find(match["sign"], match.end(), line_end if line_end >= 0 else len(text))
+        if sign := match["sign"] or match["code"] or match["mint"] or match["link"]:
+            end = _inline_end(text, match.end(), sign)
             if end < 0:
                 continue
-            parts.append(text[position : match.start()])
-            position, closing = end + 1, ""
+            is_link = match["link"] is not None
+            parts.append(text[position : match.end() if is_link else match.start()])
+            position, closing = end if is_link else end + 1, ""
         else:
             closing = f"\\end{{{match['name']}{match['star']}}}"
             end = text.find(closing, match.end()) if closing not in open_ended else -1
@@ -128,8 +136,23 @@ def _protected(text: str, verbatim: list[str]) -> str:
             closing = f"\\end{{{match['name']}}}"
         # A comment before it on the line hides it, so the holder must not hold what a comment would end at.
         parts.append(f"\ue000{len(verbatim)}\ue001{closing}")
-        verbatim.append(text[match.end() : end].strip("\n") if closing else text[match.end() : end])
+        words = text[match.end() : end]
+        verbatim.append(_ESCAPED.sub(r"\1", words) if match["link"] else words.strip("\n") if closing else words)
     return "".join(parts) + text[position:]
+
+
+def _inline_end(text: str, start: int, sign: str) -> int:
+    """Where code or an address inside a line closes: at the same sign, or at the brace's partner; -1 if nowhere."""
+    line_end = text.find("\n", start, start + MAX_INLINE)
+    line_end = line_end if line_end >= 0 else min(len(text), start + MAX_INLINE)
+    if sign != "{":
+        return text.find(sign, start, line_end)
+    depth = 1
+    for brace in _BRACE.finditer(text, start, line_end):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:  # a macro's parameter is no code yet
+            return -1 if _PARAMETER.search(text, start, brace.start()) else brace.start()
+    return -1
 
 
 def _bibliography(text: str, bibliographies: Mapping[str, str], main: str) -> str:
