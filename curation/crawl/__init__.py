@@ -142,7 +142,7 @@ def _page(
     text, charset = decode(body, content_type)
     if undecodable(text):
         return finish(Fault("undecodable", float(len(body))))
-    return finish((charset, Page(clean(text), None, None, None, ())))
+    return finish((charset, Page(clean(text), None, None, ())))
 
 
 def _document(

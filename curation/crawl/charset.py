@@ -19,7 +19,8 @@ BOMS = (
 MOSTLY = 8
 """Characters beyond ASCII that must be right for each wrong byte, if a text is to be UTF-8 that was damaged or mixed."""
 
-# Python's codec for a WHATWG label where the two names agree but the standard means a superset, or where the names differ.
+# Python's codec for a WHATWG label where the two names agree but the standard means a superset, or where the names
+# differ.
 SUPERSETS = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
@@ -41,10 +42,11 @@ HEADER_CHARSET = re.compile(r"""\bcharset\s*=\s*["']?\s*([A-Za-z0-9_:.()+-]{2,40
 def decode(body: bytes, http_content_type: str | None = None) -> tuple[str, str]:
     """A page's characters, and the name of the charset that gave them.
 
-    Asked in turn: byte order mark, zeros as UTF-16 has them, the escapes of ISO-2022-JP, UTF-8 if the bytes are valid or all but a few are, HTTP
-    header, meta tag or XML declaration, detection. Labels mean what they mean to browsers (WHATWG Encoding: iso-8859-1
-    is windows-1252); unknown labels are passed over, and so are those that the bytes contradict, having more wrong
-    bytes than right ones beyond ASCII. Never fails: what nothing can decode comes back full of U+FFFD.
+    Asked in turn: byte order mark, zeros as UTF-16 has them, the escapes of ISO-2022-JP, UTF-8 if the bytes are valid
+    or all but a few are, HTTP header, meta tag or XML declaration, detection. Labels mean what they mean to browsers
+    (WHATWG Encoding: iso-8859-1 is windows-1252); unknown labels are passed over, and so are those that the bytes
+    contradict, having more wrong bytes than right ones beyond ASCII. Never fails: what nothing can decode comes back
+    full of U+FFFD.
     """
     for bom, charset in BOMS:
         if body.startswith(bom):

@@ -1,7 +1,7 @@
 """A page's text, and what the page says of itself.
 
 What turns HTML into text is the engine's business (engines.py); here are the parser's limits and the page's own words:
-title, language, licence, opt-outs.
+title, licence, opt-outs.
 """
 
 import re
@@ -14,6 +14,7 @@ from gristmill.curation.crawl import optouts
 from gristmill.curation.crawl.engines import extract_text
 from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.plain import clean
+from gristmill.curation.creative_commons import licence_name
 
 MAX_PAGE_BYTES = 20 * 2**20
 """A larger page is reported by its size and not parsed."""
@@ -31,20 +32,17 @@ FORMATTING = re.compile(
 NOSCRIPT = re.compile(
     r"<noscript(?=[\s>])[^<]*+(?:<(?!/?noscript|/?script|/body)[^<]*+)*+</noscript\s*>", re.IGNORECASE
 )
+NOSCRIPT_SPELLINGS = ("noscript", "NOSCRIPT", "NoScript")
 """To browsers this is one piece of text; to a parser without scripts, a tag left open inside swallows the page."""
 
 MAX_OPEN_FORMATTING = 1_000
 """With more formatting left open than this, it is taken out: parsers open it anew in every paragraph."""
 
-CREATIVE_COMMONS = re.compile(
-    r"^(?:https?:)?//(?:www\.)?creativecommons\.org/(?:licenses/([a-z-]+)/(\d\.\d)|publicdomain/(zero)/1\.0)/?(?:deed\S*|legalcode\S*)?$",
-    re.IGNORECASE,
-)
-
 DEFAULTS = CrawlParams()
 
-REL_LICENSE = re.compile(r"rel=[\"']?[^\"'<>]{0,100}\blicense\b")
-"""Asking the tree for such a link takes ten times as long."""
+REL_LICENSE = re.compile(r"\brel\s{0,9}=\s{0,9}[\"']?[^\"'<>]{0,100}\blicense\b", re.IGNORECASE)
+LICENSE_SPELLINGS = ("license", "License", "LICENSE")
+"""Asking the tree for such a link takes ten times as long as the pattern, and the pattern as the words."""
 
 LONG_TAG = re.compile(rf"<[A-Za-z][^>]{{{MAX_TAG_CHARS},}}")
 
@@ -67,11 +65,8 @@ class Page:
     title: str | None
     """Content of <title> on one line."""
 
-    language: str | None
-    """The `lang` attribute of <html>, as the page has it."""
-
     licence: str | None
-    """SPDX identifier or address of the first link with rel=license."""
+    """Of the first link with rel=license: its SPDX identifier where it is Creative Commons', else its address."""
 
     opt_outs: tuple[str, ...]
     """What the page's meta tags ask to be left out of, sorted; see optouts.py."""
@@ -94,19 +89,16 @@ def extract(html: str, params: CrawlParams = DEFAULTS) -> Page:
     nesting = _nesting(html) if html.count("<") > MAX_DEPTH else 0
     if nesting > MAX_OPEN_FORMATTING and _open_formatting(html) > MAX_OPEN_FORMATTING:
         html = FORMATTING.sub(" ", html)
-    if "noscript" in html:
+    if any(word in html for word in NOSCRIPT_SPELLINGS):
         html = NOSCRIPT.sub("", html)
     tree = HTMLTree.parse(html)
     if nesting > MAX_DEPTH:
         _check_depth(tree)
     title = " ".join(clean(tree.title or "").split())
-    root = tree.document.document_element if tree.document else None
-    language = root.getattr("lang") if root else None
     return Page(
         text=extract_text(params.engine, html, tree, title, params.markdown),
         title=title or None,
-        language=(language or "").strip() or None,
-        licence=_licence(tree) if "license" in html and REL_LICENSE.search(html) else None,
+        licence=_licence(tree) if _has_licence(html) else None,
         opt_outs=tuple(sorted(optouts.in_page(html))),
     )
 
@@ -140,11 +132,12 @@ def _check_depth(tree: HTMLTree) -> None:
         node = sibling
 
 
+def _has_licence(html: str) -> bool:
+    return any(word in html for word in LICENSE_SPELLINGS) and REL_LICENSE.search(html) is not None
+
+
 def _licence(tree: HTMLTree) -> str | None:
-    """SPDX identifier of a Creative Commons deed that is not ported to a country, else the link as the page has it."""
-    link = tree.document.query_selector("link[rel~=license][href], a[rel~=license][href]") if tree.document else None
-    href = (link.getattr("href") or "").strip() if link else ""
-    if match := CREATIVE_COMMONS.match(href):
-        terms, version, _ = match.groups()
-        return f"CC-{terms.upper()}-{version}" if terms else "CC0-1.0"
-    return href[:300] or None
+    link = (
+        tree.document.query_selector("link[rel~=license i][href], a[rel~=license i][href]") if tree.document else None
+    )
+    return licence_name(link.getattr("href") or "") if link else None
