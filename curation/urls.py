@@ -37,7 +37,8 @@ ADDRESS = re.compile(
 
 AUTHORITY = re.compile(rf"(?:[^/?#]*@)?({HOST})(?::([0-9]{{0,5}}))?")
 LINE_BREAKS = re.compile("[\t\r\n]")
-EDGE_OF_HOST = re.compile(r"^\s+|[\s.]+$")
+AFTER_HOST = "." + "".join(filter(str.isspace, map(chr, range(0x3001))))  # all white space of Unicode, and dots
+AMPERSANDS = re.compile("(?:amp;)*+")
 WWW = re.compile(r"^(?:www\d*\.)+(?=[^.]+\.)")
 
 ESCAPE = re.compile("%([0-9A-Fa-f]{2})?")
@@ -110,7 +111,7 @@ def url_key(url: str) -> str:
 
 
 def _host(host: str) -> str | None:
-    host = WWW.sub("", EDGE_OF_HOST.sub("", host).lower())
+    host = WWW.sub("", host.lstrip().rstrip(AFTER_HOST).lower())
     if not host.isascii() and len(host) < 254:
         try:
             host = WWW.sub("", idna.encode(host, uts46=True).decode().rstrip("."))
@@ -138,8 +139,7 @@ def _query(query: str) -> str:
     query = _escaped(query.replace("+", "%20"), PLAIN_IN_QUERY, UNSAFE_IN_QUERY)
     parts = []
     for part in query.split("&"):
-        while part.startswith("amp;"):  # from an address taken out of HTML as it stands there
-            part = part[4:]
+        part = part[AMPERSANDS.match(part).end() :]  # from an address taken out of HTML as it stands there
         name, _, value = part.partition("=")
         if part and not _is_noise(name.lower(), value):
             parts.append(part if value else name)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -141,6 +142,14 @@ def test_what_is_no_address_of_a_host_is_its_own_key(text):
 def test_no_host_is_only_its_www():
     assert url_key("http://www.com/") == "www.com"
     assert url_key("http://www.www.mill.com/") == "mill.com"
+
+
+@pytest.mark.parametrize("part", [".", " ", ". ", "amp;", "www.", "a@", "%", "/..", "(s(", ";jsessionid="])
+@pytest.mark.parametrize("front", ["http://a", "http://a/?"])
+def test_a_key_takes_time_in_proportion_to_the_length(front, part):
+    start = time.process_time()
+    url_key(front + part * 60_000 + "b/")
+    assert time.process_time() - start < 1.0
 
 
 @given(st.one_of(st.text(max_size=40), PIECES))
