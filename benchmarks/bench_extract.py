@@ -19,13 +19,15 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from benchmarks.extract_tools import OURS, PEERS
 from benchmarks.extraction_metrics import SegmentCounts, rouge_5, segment_counts, shingle_fractions, shingle_score
+from benchmarks.machine import machine
 from benchmarks.page_types import TYPES, page_type
 from benchmarks.text_tables import table
 from gristmill.curation.crawl.charset import decode
+from gristmill.curation.crawl.html import MAX_PAGE_BYTES
+from gristmill.curation.crawl.http import decoded, http_message
 
 PROJECT = Path(__file__).parents[1]
 PEER_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
-MACHINE = "two shared cores; processor time of one core, so other work on them changes little"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def main() -> None:
         print(section(name, pages, report[name]), flush=True)
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps({"machine": MACHINE, "sets": report}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps({"machine": machine(), "sets": report}, indent=1) + "\n")
 
 
 def parsed() -> argparse.Namespace:
@@ -94,11 +96,12 @@ def labelled(path: Path) -> Iterator[Labelled]:
     if archive is None:
         sys.exit(f"{path} has no archive beside it; expected {path.name.replace('.groundtruth.jsonl', '.warc.gz')}")
     with archive.open("rb") as stream:
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
+        for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
             url = record.headers.get("WARC-Target-URI", "").strip("<>")
             if truth := truths.pop(url, None):
-                content_type = record.http_headers.get("Content-Type") if record.http_headers else None
-                html = decode(record.reader.read(), content_type)[0]
+                _, headers, body = http_message(record.reader.read())
+                body, _ = decoded(body, headers, MAX_PAGE_BYTES)
+                html = decode(body, headers.get("content-type"))[0]
                 yield Labelled(html, truth, page_type(truth, html))
     if truths:
         print(f"{path.name}: {len(truths)} labels without a page, such as {next(iter(truths))}", file=sys.stderr)
@@ -115,7 +118,7 @@ def run(tool: str, pages: Sequence[Labelled]) -> Result:
         script = PROJECT / "benchmarks" / "extract_tools.py"
         done = subprocess.run([python, str(script), tool, file.name], capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"{tool} did not run: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        print(f"{tool} did not run: {last_line(done.stderr)}", file=sys.stderr)
         return result
     for line in filter(lambda line: line.startswith("{"), done.stdout.splitlines()):
         answer = json.loads(line)
@@ -124,6 +127,11 @@ def run(tool: str, pages: Sequence[Labelled]) -> Result:
         if answer["error"]:
             result.errors[answer["error"]] += 1
     return result
+
+
+def last_line(stderr: str) -> str:
+    """What a process said last, which of a Python program is its exception."""
+    return (stderr.strip().splitlines() or ["it said nothing"])[-1]
 
 
 def scores(pages: Sequence[Labelled], results: dict[str, Result]) -> dict[str, dict[str, object]]:
@@ -170,7 +178,7 @@ def section(name: str, pages: Sequence[Labelled], rows: dict[str, dict[str, obje
     kind = "shingles of four tokens" if whole else "segments"
     return "\n".join(
         [
-            f"\n### {name}: {len(pages)} pages, {kind} ({MACHINE})\n",
+            f"\n### {name}: {len(pages)} pages, {kind} (processor time; {machine()})\n",
             table(head, [[tool, *(row[column] for column in head[1:])] for tool, row in rows.items()]),
             "\nF1 by type of page\n",
             table(

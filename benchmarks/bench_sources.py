@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.machine import machine
 from benchmarks.source_tools import PEERS
 from benchmarks.text_tables import table
 
 PROJECT = Path(__file__).parents[1]
 PEER_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
-MACHINE = "two shared cores; processor time, child processes included"
 
 FILES = {
     "wikipedia": ("wikipedia/*.xml.bz2",),
@@ -63,12 +63,14 @@ def main() -> None:
         report[kind] = measured(kind, names, files, arguments.runs)
         rows += [[kind, name, *numbers.values()] for name, numbers in report[kind].items()]
     head = ["kind", "tool", "MB", "MB/s", "documents", "million words", "has of ours", "we have of its"]
-    print(f"\n{MACHINE}; median of {arguments.runs} runs; MB are those of the unpacked files\n")
+    print(
+        f"\nProcessor time, child processes included, on {machine()}; median of {arguments.runs} runs; MB are those of the unpacked files\n"
+    )
     print(table(head, rows))
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(
-            json.dumps({"machine": MACHINE, "runs": arguments.runs, "kinds": report}, indent=1) + "\n"
+            json.dumps({"machine": machine(), "runs": arguments.runs, "kinds": report}, indent=1) + "\n"
         )
 
 
@@ -114,7 +116,8 @@ def run(kind: str, name: str, files: Sequence[Path], runs: int) -> dict[str, lis
         command = [python, script, kind, name, str(runs), str(out), *map(str, files)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{kind}: {name} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            print(f"{kind}: {name} failed: {said}", file=sys.stderr)
             return None
         return json.loads(out.read_text())
 

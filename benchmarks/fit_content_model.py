@@ -30,6 +30,8 @@ from gristmill.curation.crawl.blocks import Blocks, blocks
 from gristmill.curation.crawl.charset import decode
 from gristmill.curation.crawl.completion import completed
 from gristmill.curation.crawl.engines import trafilatura_text
+from gristmill.curation.crawl.html import MAX_PAGE_BYTES
+from gristmill.curation.crawl.http import decoded, http_message
 from gristmill.curation.crawl.line_features import COLUMNS, features
 from gristmill.curation.crawl.trees import LEAF_SCALE, Trees, probabilities
 
@@ -90,10 +92,12 @@ def html_pages(warc: Path) -> dict[str, str]:
     """The HTML pages of a WARC file by URL."""
     found: dict[str, str] = {}
     with warc.open("rb") as stream:
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
-            kind = record.http_headers.get("Content-Type", "") if record.http_headers else ""
-            if "html" in kind and record.http_headers.status_code == 200:
-                found.setdefault(record.headers.get("WARC-Target-URI"), decode(record.reader.read(), kind)[0])
+        for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
+            status, headers, body = http_message(record.reader.read())
+            kind = headers.get("content-type", "")
+            if "html" in kind and status == 200:
+                body, _ = decoded(body, headers, MAX_PAGE_BYTES)
+                found.setdefault(record.headers.get("WARC-Target-URI"), decode(body, kind)[0])
     return found
 
 
