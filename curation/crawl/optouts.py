@@ -26,6 +26,7 @@ NAME = re.compile(
     r"""|applebot-extended|slurp|teoma|yandex|baiduspider)(?=["'\s/]|$)""",
     re.IGNORECASE,
 )
+WORDS = re.compile("|".join([*sorted(DIRECTIVES), TDM]), re.IGNORECASE)
 CONTENT = re.compile(r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
@@ -53,10 +54,10 @@ def in_page(html: str) -> set[str]:
     ['ccbot:noindex', 'noai']
     """
     html = html[:SEARCHED_CHARS]
-    # Most pages write their tags small, and have no word for robots: a plain search tells them faster.
+    # Most pages have nothing of this kind; telling so must not cost them what taking comments out would.
     written_small = "<META" not in html and "<Meta" not in html
     tags = (tag.partition(">")[0] for tag in html.split("<meta")[1:]) if written_small else META.findall(html)
-    if not any(NAME.search(tag) for tag in tags):
+    if not any(WORDS.search(tag) and NAME.search(tag) for tag in tags):
         return set()
     found: set[str] = set()
     for tag in META.finditer(COMMENT.sub("", html)):
