@@ -8,7 +8,7 @@ import datetime
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import BinaryIO
 
 from gristmill.curation.archives import decompressed
@@ -25,6 +25,7 @@ from gristmill.curation.forum.message import Message, parse
 from gristmill.curation.forum.posts import MAX_THREAD_BYTES, said
 from gristmill.curation.forum.quotations import line_keys, own_words
 
+_WAS = re.compile(r"\(was:? .*\)", re.IGNORECASE)
 _REPLY = re.compile(
     r"^\s*(?:(?:re|aw|antw(?:ort)?|sv|vs|ref|fwd?|wg|wtr|tr|rv|enc|res|rif|odp|ynt|vá|回复|答复|转发|返信)"
     r"(?:\[\d+\]|\(\d+\))?\s*[:：]\s*)+",
@@ -66,8 +67,10 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
             return texts.read(length).decode()
 
         tag = _list_tag(messages)
+        subjects: set[str] = set()  # of the threads so far
         for thread in threads(messages, tag):
-            yield from _records(thread, text_of, tag, places)
+            yield from _records(thread, text_of, tag, places, subjects)
+            subjects.add(bare_subject(thread[0].subject, tag).casefold())
     if broken:
         raise broken
 
@@ -81,7 +84,7 @@ def read_message(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[
     if text is None:
         yield Unextracted("", "message_too_large", len(raw))
     else:
-        yield _document([message], lambda _: text, "", "")
+        yield _document([message], lambda _: text, "", "", frozenset())
 
 
 def bare_subject(subject: str, tag: str = "") -> str:
@@ -153,7 +156,11 @@ def _dated(group: list[Message]) -> list[Message]:
 
 
 def _records(
-    thread: list[Message], text_of: Callable[[Message], str], tag: str, places: dict[int, tuple[int, int]]
+    thread: list[Message],
+    text_of: Callable[[Message], str],
+    tag: str,
+    places: dict[int, tuple[int, int]],
+    subjects: Container[str],
 ) -> Iterator[Record]:
     """The thread's document and what became of its other messages."""
     size = 0
@@ -161,19 +168,23 @@ def _records(
     for message in thread:
         size += places[message.offset][1]
         (held if size <= MAX_THREAD_BYTES else left_out).append(message)
-    yield _document(held, text_of, thread[0].message_id, tag)
+    yield _document(held, text_of, thread[0].message_id, tag, subjects)
     yield from (NotDocument("reply_in_thread") for _ in held[1:])
     yield from (Unextracted(message.message_id, "thread_too_large") for message in left_out)
 
 
-def _document(thread: list[Message], text_of: Callable[[Message], str], record: str, tag: str) -> Record:
+def _document(
+    thread: list[Message], text_of: Callable[[Message], str], record: str, tag: str, subjects: Container[str]
+) -> Record:
+    """The document of a thread; where one of the `subjects` before is its own, its first message may quote."""
     title = bare_subject(thread[0].subject, tag) or None
     parts = []
+    may_quote = bool(title) and (title.casefold() in subjects or bool(_WAS.search(title)))
     known: set[str] = set()  # the lines of the messages so far: nobody quotes what comes later
     for message in thread:
         body = text_of(message)
         is_reply = bool(parts or message.references or _is_reply(message.subject))
-        words = own_words(body, is_reply, known)
+        words = own_words(body, is_reply, known, message.author, may_quote)
         if len(thread) > 1:
             known.update(line_keys(body))
         if words:

@@ -18,6 +18,7 @@ from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 from gristmill.curation.forum.html import html_text
 from gristmill.curation.forum.posts import tidy
+from gristmill.curation.forum.signatures import DELIMITER
 
 MAX_TEXT_BYTES = 8 * 2**20
 """A longer text is no mail that somebody wrote: the message is a named drop, `message_too_large`."""
@@ -238,6 +239,7 @@ def _best(alternatives: list[tuple[dict[bytes, bytes], bytes]]) -> tuple[dict[by
     return alternatives[-1]
 
 
+_DELIMITER_LINE = re.compile(rf"^{DELIMITER}\r?$", re.MULTILINE)
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} \S.*\n(?:[ -`]{1,90}\n)+?`?\n?end$", re.MULTILINE)
 _SIGNED = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: .*\n)*\n?", re.MULTILINE)
 _ARMOUR = re.compile(
@@ -248,7 +250,7 @@ _ARMOUR = re.compile(
 
 def _text(headers: dict[bytes, bytes], body: bytes, kind: str, parameters: dict[str, str]) -> str:
     encoding = headers.get(b"content-transfer-encoding", b"").strip().lower()
-    if encoding == b"quoted-printable":
+    if encoding == b"quoted-printable" or (not encoding and b"=" in body and _looks_quoted_printable(body)):
         body = binascii.a2b_qp(body)
     elif encoding == b"base64":
         body = _base64(body)
@@ -266,7 +268,20 @@ def _text(headers: dict[bytes, bytes], body: bytes, kind: str, parameters: dict[
         text = _ARMOUR.sub("", text)
         if _SIGNED.search(text):
             text = _SIGNED.sub("", text).replace("\n- -", "\n-")
-    return tidy(text)
+    # A signature's `-- ` keeps the space that tells it from a comment of SQL.
+    return DELIMITER.join(map(tidy, _DELIMITER_LINE.split(text))) if DELIMITER in text else tidy(text)
+
+
+_QUOTED = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?$)", re.MULTILINE)
+_TYPICAL = re.compile(rb"=3D|=20\r?$|=0A|=09|=[89A-F][0-9A-F](?![0-9A-Z_.])|^.{70,75}=\r?$", re.MULTILINE)
+
+
+def _looks_quoted_printable(body: bytes) -> bool:
+    """Whether a body is quoted-printable though its header is lost, as in archives that store no such header.
+
+    Of the signs "=", which that encoding writes =3D, nine of ten must belong to it, and two be what code has not.
+    """
+    return len(_TYPICAL.findall(body)) >= 2 and 10 * len(_QUOTED.findall(body)) >= 9 * body.count(b"=")
 
 
 def _base64(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Container
 
 from gristmill.curation.forum.copies import without_copies
+from gristmill.curation.forum.signatures import without_signature
 
 _MARKS = re.compile(r"[ \t]*(?:(?!R>)[A-Za-z]{1,12}>|[>|])[>|\s]*")
 _ONE_MARK = re.compile(r"[ \t]*(?:[A-Za-z]{1,12}>|[>|])")
@@ -35,6 +36,8 @@ _ONLY_IN_MAILS = re.compile(
     r"(?:wrote|writes|schrieb):\s*$|mailing list$|/listinfo/|posting-guide\.html|HTML version deleted"
     r"|-Original Message-|^(?:From|Sent|To|Cc|Subject): \S|== .*<.* at .*>$"
 )
+_GREETING = re.compile(r"(?:Dear|Hi|Hello|Hallo|Hey|Good (?:morning|day|evening))\b.{0,40}$", re.IGNORECASE)
+_SAID_BEFORE = re.compile(r"(?:Original|Forwarded|Previous) message:$", re.IGNORECASE)
 _ELLIPSIS = re.compile(
     r"\s*(?:[\[<(]?\.{2,}[\]>)]?|[\[<(]*(?:snip|\.\.\.|deleted|cut)[^\n]{0,20}[\]>)]+)?\s*$", re.IGNORECASE
 )
@@ -56,10 +59,11 @@ _LEAST_KEY = 8
 _NO_SPACES = {ord(space): None for space in " \t\r\v\f\x1c\x1d\x1e\x1f"}
 
 
-def own_words(body: str, is_reply: bool, known: Container[str]) -> str:
+def own_words(body: str, is_reply: bool, known: Container[str], author: str = "", may_quote: bool = False) -> str:
     """What the author of a message wrote: no quotations, signature, scrubbed attachments or list's footer.
 
-    `known` holds the lines of the thread's messages, each as `line_key` gives it.
+    `known` holds the lines of the thread's messages, each as `line_key` gives it; `author` is who wrote the message.
+    Of a message that is no reply by its headers, but `may_quote` one, marked prose goes while other marked lines stay.
     """
     if "scrubbed..." in body or " next part -" in body or " HTML version deleted]]" in body:
         body = _SCRUBBED.sub("\n", body)
@@ -68,24 +72,31 @@ def own_words(body: str, is_reply: bool, known: Container[str]) -> str:
         lines = _without_footers(lines)
     lines = without_copies(lines, known, _MARKS)
     if ">" in body or "|" in body or "\n:" in body:
-        lines = _without_quotations(lines, is_reply, known)
+        may_quote = may_quote or is_reply or any(map(_shows_reply, lines))
+        lines = _without_quotations(lines, is_reply, may_quote, known)
     if is_reply:
         lines = _without_attributions(lines)
-    return _MANY_BLANK.sub("\n\n", "\n".join(_without_signature(lines))).strip("\n")
+    return _MANY_BLANK.sub("\n\n", "\n".join(without_signature(lines, author))).strip("\n")
 
 
-def _without_quotations(lines: list[str], is_reply: bool, known: Container[str]) -> list[str]:
+def _without_quotations(lines: list[str], is_reply: bool, may_quote: bool, known: Container[str]) -> list[str]:
     kept: list[str] = []
     block: list[str] = []
-    for line in [*lines, ""]:
+    ended = [*lines, ""]
+    for number, line in enumerate(ended):
         if (">" in line or "|" in line) and _MARKS.match(line):
+            block.append(line)
+            continue
+        if block and may_quote and _is_rest(line, block[-1], ended[number + 1] if line else ""):
             block.append(line)
             continue
         if line.startswith(":") and (block or _attribution(kept) is not None):
             block.append(line)  # some quote with colons, but only an attribution tells
             continue
         if block:
-            if _is_quotation(block, kept, is_reply, known):
+            if _is_quotation(
+                [one for one in block if one[:1] == ":" or _MARKS.match(one)], kept, is_reply, may_quote, known
+            ):
                 first = _attribution(kept)
                 del kept[len(kept) if first is None else first :]
                 kept.append("")
@@ -94,6 +105,20 @@ def _without_quotations(lines: list[str], is_reply: bool, known: Container[str])
             block = []
         kept.append(line)
     return kept[:-1]
+
+
+def _is_rest(line: str, above: str, below: str) -> bool:
+    """Whether an unmarked line is the end of the quoted one above it, which a mail program broke."""
+    return (
+        len(line) <= 30 and len(above) >= 55 and line[:1].islower() and above.startswith(">") and below.startswith(">")
+    )
+
+
+def _shows_reply(line: str) -> bool:
+    """Whether a line tells that the message answers another, though no header does: a quoted greeting or a heading."""
+    if line.startswith(">"):
+        return bool(_GREETING.match(_MARKS.sub("", line, count=1)))
+    return line.endswith(":") and bool(_SAID_BEFORE.match(line))
 
 
 def _without_attributions(lines: list[str]) -> list[str]:
@@ -122,7 +147,7 @@ def line_key(line: str) -> str:
     return line if len(line) >= _LEAST_KEY else ""
 
 
-def _is_quotation(block: list[str], kept: list[str], is_reply: bool, known: Container[str]) -> bool:
+def _is_quotation(block: list[str], kept: list[str], is_reply: bool, may_quote: bool, known: Container[str]) -> bool:
     """Whether a run of marked lines quotes another message, rather than shows code at a prompt or a table."""
     if _attribution(kept) is not None:
         return True
@@ -133,8 +158,7 @@ def _is_quotation(block: list[str], kept: list[str], is_reply: bool, known: Cont
     found = sum(_is_known(line, known) for line in block)
     if told and 3 * found >= len(told):
         return True
-    prose = sum(bool(_PROSE.match(line)) for line in contents)
-    if prose and (is_reply or 2 * prose >= sum(map(bool, contents))):
+    if may_quote and any(map(_PROSE.match, contents)):
         return True
     rare = sum(bool(_RARE_MARK.match(line)) for line in block)
     if not is_reply or 2 * rare > len(block):
@@ -190,18 +214,3 @@ def _without_footers(lines: list[str]) -> list[str]:
         if not inside:
             kept.append(line)
     return kept
-
-
-def _without_signature(lines: list[str]) -> list[str]:
-    """Without what follows `-- `, and without a mail provider's lines below a rule of underscores at the very end."""
-    if "--" in lines:
-        lines = lines[: lines.index("--")]
-    end = len(lines)
-    while end and not lines[end - 1]:
-        end -= 1
-    for start in range(end - 1, max(-1, end - 8), -1):
-        if not lines[start]:
-            break
-        if _RULE.fullmatch(lines[start]) and lines[start][0] == "_":
-            return lines[:start]
-    return lines

@@ -199,6 +199,59 @@ def test_code_at_a_prompt_is_no_quotation(session):
     assert document.text.endswith(f"I get:\n\n{session}")
 
 
+def test_what_a_first_message_quotes_from_elsewhere_stays():
+    story = (
+        "> This is the whole first page of a book that I love\n> and want to talk about with you.\n\nIs it not great?"
+    )
+    (document,) = read(message("a", "Story", story))
+    assert document.text == f"Story\n\nAnn Lee:\n{story}"
+    session = "The build says:\n\n> the linker could not find what you asked it for\n> exit 1\n\nWhat now?"
+    (document,) = read(message("a", "Build", session))
+    assert document.text.endswith(session)
+
+
+MISSED = "> I have a long vector of numbers called x.\n> sum(x)\n> Is there a function that sums it?"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Sums", f"{MISSED}\n\nUse sum(x)."),  # a thread of that name is there already
+        ("Means (was: Sums)", f"{MISSED}\n\nUse sum(x)."),
+        ("Numbers", f"> Dear all,\n{MISSED}\n\nUse sum(x)."),
+        ("Numbers", f"Use sum(x).\n\nOriginal message:\n\n> Hello!\n{MISSED}\n> Thank you."),
+    ],
+)
+def test_a_reply_that_no_header_shows_loses_what_it_quotes(subject, body):
+    archive = message("q", "Sums", "A question that was asked before.") + message("r", subject, body, "Bo <bo@y.org>")
+    found = [record.text for record in read(archive) if record.record == "r"]
+    assert [text.partition(":\n")[2].removesuffix("\n\nOriginal message:") for text in found] == ["Use sum(x)."]
+
+
+def test_code_at_a_prompt_stays_in_a_second_thread_of_the_same_subject():
+    body = "Anything times 0 is 0, but:\n\n> 0*Inf\n[1] NaN"
+    records = read(message("q", "Sums", "One.") + message("r", "Sums", body))
+    assert records[1].text.endswith(body)
+
+
+def test_the_ends_of_quoted_lines_that_were_broken_go_too():
+    reply = (
+        "> I have a very long vector of numbers that I keep in the file\nunder\n> the name x, how do I sum all of its"
+        "\n\nUse sum(x)."
+    )
+    assert body_of(reply) == "Use sum(x)."
+    session = "> plot(x, y, type = 'l', col = 'red', main = 'A title of it', sub = 'b')\nnull device\n> y"
+    assert body_of(session) == session
+
+
+def test_words_below_dashes_that_begin_no_signature_stay():
+    for reply in (
+        "SELECT 1\n--\nFROM t;\n\nDoes it work?",
+        "@@ -1 +1 @@\n--- old\n-- new\n--\n+ x\n\nWhat do you think?",
+    ):
+        assert body_of(reply) == reply
+
+
 def test_a_message_of_quotation_alone_leaves_no_trace_and_an_empty_thread_is_named():
     assert body_of(f"On 1 Nov 2020, Ann Lee wrote:\n{QUOTE}\n") == ""
     assert read(message("a", "S", "-- \nAnn")) == [Unextracted("a", "empty_text", title="S")]

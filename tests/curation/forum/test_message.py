@@ -4,6 +4,7 @@ import base64
 import email
 import mailbox
 import quopri
+import re
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ def text_of(content_type: str, body: bytes, **headers: str) -> str:
 def test_flowed_paragraphs_are_one_line_and_quotations_stay_lines():
     body = b"A long \nparagraph.\n\n > not quoted\n> quoted \n> more\nEnd\n-- \nAnn\n"
     assert text_of("text/plain; format=flowed", body) == (
-        "A long paragraph.\n\n> not quoted\n> quoted\n> more\nEnd\n--\nAnn\n"
+        "A long paragraph.\n\n> not quoted\n> quoted\n> more\nEnd\n-- \nAnn\n"
     )
     assert text_of("text/plain; format=flowed; delsp=yes", b"unbroken \nword\n") == "unbrokenword\n"
     assert text_of("text/plain", b"two \nlines\n") == "two\nlines\n"
@@ -65,6 +66,25 @@ def test_quoted_printable_and_a_footer_behind_base64():
     assert "Hello." in text_of("text/plain", body, Content_Transfer_Encoding="BASE64")
 
 
+def test_quoted_printable_without_its_header_is_undone_where_nothing_else_explains_the_signs():
+    body = (
+        b"I am not sure that the caf=E9 is =\nopen, so I ask you here:=20\n"
+        b'f <- function(where =3D parent.frame())=20\n    all(x =3D=3D "a")=0A=0ABye\n'
+    )
+    assert text_of("text/plain", body) == (
+        "I am not sure that the café is open, so I ask you here:\n"
+        'f <- function(where = parent.frame())\n    all(x == "a")\n\nBye\n'
+    )
+    assert text_of("text/plain", b"x =3D\n1", Content_Transfer_Encoding="7bit") == "x =3D\n1"
+    for code in (
+        "fit(x, ntree=50, votes=FALSE)\nfit(x, ntree=50, votes=FALSE)\n",
+        "f(n=10, m=20, data =\n  d, k=3D0)\n",
+        "====\nWhat =3D means in a mail: it stands for =\n====\n",
+        "url?a=20&b=E9\nif (x==0A) y=1\n",
+    ):
+        assert text_of("text/plain", code.encode()) == code
+
+
 def test_attachments_are_counted_and_packed_files_go():
     raw = (
         b"Content-Type: multipart/mixed; boundary=A\n\n--A\n\nSee it.\n--A\nContent-Type: image/png\n\nxx\n"
@@ -78,7 +98,7 @@ def test_attachments_are_counted_and_packed_files_go():
         b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA1\n\nTrue.\n- -- \nAnn\n-----BEGIN PGP SIGNATURE-----\n"
         b"Version: GnuPG\n\niEYEARECAAYFAk\n=1234\n-----END PGP SIGNATURE-----\n"
     )
-    assert text_of("text/plain", signed) == "True.\n--\nAnn\n\n"
+    assert text_of("text/plain", signed) == "True.\n-- \nAnn\n\n"
 
 
 def test_a_text_beyond_the_limit_is_refused(monkeypatch):
@@ -99,7 +119,7 @@ def test_headers_may_be_broken():
 @given(st.binary(max_size=300), st.sampled_from([b"", b"Content-Type: multipart/mixed; boundary=a\n\n--a\n"]))
 def test_any_bytes_are_parsed(data, start):
     _, text = parse(start + data, 0)
-    assert text == tidy(text) or text.endswith("\n")
+    assert re.sub("^-- $", "--", text, flags=re.MULTILINE) == tidy(text) or text.endswith("\n")
     text.encode()
 
 
