@@ -86,33 +86,17 @@ def test_all_824_pages_of_the_evaluation_archives_have_a_row(samples):
     articles = outcomes(samples / "crawl" / "scrapinghub-articles.warc.gz")
     assert counted(articles) == {"document": 64, "warc_warcinfo": 1}
     pages = outcomes(samples / "crawl" / "trafilatura-eval.warc.gz")
-    assert counted(pages) == {"document": 759, "empty_text": 1, "warc_warcinfo": 1}
+    assert counted(pages) == {"document": 760, "warc_warcinfo": 1}
     documents = [record for record in articles + pages if isinstance(record, Extracted)]
     assert all(document.text.strip() and document.url and document.created for document in documents)
     assert not any(
         "\0" in document.text or "\r" in document.text or "\ufffd" in document.text for document in documents
     )
     assert all(json.dumps(dict(document.meta)) for document in documents)
-    assert sum(document.title is not None for document in documents) >= 815
-
-
-def test_text_of_articles_is_found(samples):
-    truth = {}
-    with (samples / "crawl" / "scrapinghub-articles.groundtruth.jsonl").open() as lines:
-        for line in lines:
-            row = json.loads(line)
-            truth[row["url"]] = row["articleBody"]
-    true = false = missed = 0
-    for document in outcomes(samples / "crawl" / "scrapinghub-articles.warc.gz")[1:]:
-        wanted, found = (
-            Counter(zip(*(text.split()[n:] for n in range(4)), strict=False))
-            for text in (truth[document.url], document.text)
-        )
-        true += (wanted & found).total()
-        false += (found - wanted).total()
-        missed += (wanted - found).total()
-    assert true / (true + missed) > 0.95
-    assert true / (true + false) > 0.86
+    assert all(document.title for document in documents)
+    (bears,) = (document for document in documents if document.url.endswith("parcoabruzzo.it/dettaglio.php?id=58354"))
+    assert "Il risultato è molto positivo" in bears.text  # an article in whose markup Resiliparse's rules find nothing
+    assert "0863/91131" not in bears.text
 
 
 def test_heritrix_archive_of_2008_is_accounted_for_by_type(samples):

@@ -152,20 +152,3 @@ def test_markup_that_makes_parsers_slow_is_read_in_seconds(html):
     start = time.process_time()
     extract(html)
     assert time.process_time() - start < 5
-
-
-def test_samples_come_out_as_their_readers_marked_them(samples):
-    """A real page each of an article, in English and German, without what surrounds it."""
-    pages = dict(_sample_pages(samples / "crawl" / "scrapinghub-articles.warc.gz"))
-    shares = [len(text_of(html).split()) for html in list(pages.values())[:8]]
-    assert all(100 < words < 5_000 for words in shares)
-
-
-def _sample_pages(path):
-    from fastwarc import ArchiveIterator, WarcRecordType
-
-    from gristmill.curation.crawl.charset import decode
-
-    with path.open("rb") as stream:
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-            yield record.headers.get("WARC-Target-URI"), decode(record.reader.read(), None)[0]
