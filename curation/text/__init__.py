@@ -17,15 +17,15 @@ from gristmill.curation.documents import Extracted, ReadOptions, Record, Unextra
 from gristmill.curation.text.delimited import delimited_rows
 from gristmill.curation.text.jsonrows import json_lines, json_values
 from gristmill.curation.text.params import TextParams
-from gristmill.curation.text.rows import COLUMNS, clean, document
+from gristmill.curation.text.rows import COLUMNS, clean, document, has_column
 from gristmill.curation.text.tables import Row, arrow_rows, parquet_rows
 
-VERSION = 2
+VERSION = 3
 FORMATS = ("jsonl", "json", "parquet", "arrow", "csv", "tsv", "txt")
 PARAMS = TextParams
 
 ROWS_WITHOUT_TEXT = 1_000
-"""If this many rows from the start have no text column, the columns are named wrongly, and the file says so."""
+"""If this many rows from the start have no text column, not even an empty one, the columns are named wrongly, and the file says so."""
 
 _SUFFIXES = {"jsonl": "jsonl", "ndjson": "jsonl", "jsonlines": "jsonl", "json": "json", "parquet": "parquet"}
 _SUFFIXES |= {"arrow": "arrow", "feather": "arrow", "ipc": "arrow", "txt": "txt", "text": "txt", "md": "txt"}
@@ -98,7 +98,7 @@ def _array(start: bytes) -> bool:
 def _documents(
     rows: Iterator[tuple[str, Row | Unextracted]], options: ReadOptions, chosen: Collection[str] | None, hold_back: bool
 ) -> Iterator[Record]:
-    """Rows as documents. Rows without text are held back until one has it, so that a wrong column name is an error."""
+    """Rows as documents. They are held back until one has the text column, so that a wrong name of it is an error."""
     held: list[Record] | None = [] if hold_back else None
     seen: dict[str, None] = {}
     for place, row in rows:
@@ -106,7 +106,7 @@ def _documents(
         if held is None:
             yield record
             continue
-        if isinstance(row, Unextracted) or (isinstance(record, Unextracted) and record.rule == "no_text"):
+        if isinstance(row, Unextracted) or not has_column(row, "text", options.columns):
             held.append(record)
             if isinstance(row, Mapping) and len(seen) < 50:
                 seen.update(dict.fromkeys(map(str, row)))
@@ -122,7 +122,7 @@ def _documents(
         wanted = options.columns.get("text", "text")
         names = ", ".join(list(seen)[:50])
         raise UnreadableFile(
-            f"no row has text in column {wanted!r}; the columns are: {names}; set columns: {{text: <one of them>}}"
+            f"no row has a column {wanted!r}; the columns are: {names}; set columns: {{text: <one of them>}}"
         )
     if len(held) >= ROWS_WITHOUT_TEXT:
         raise UnreadableFile(

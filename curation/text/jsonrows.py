@@ -12,6 +12,12 @@ from gristmill.curation.text.tables import Row
 
 _CHUNK = 2**16
 _BETWEEN_VALUES = re.compile(r"[ \t\r\n,]*+")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
+_BARE_WORD = re.compile(r'[^\s,\[\]{}"]++')
+_NEXT_OBJECT = re.compile(r"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=\{)")
+
+_LOOK_AHEAD = 2**20
+"""Characters after which the end of a broken object is no longer waited for."""
 
 
 def json_lines(stream: BinaryIO, options: ReadOptions) -> Iterator[tuple[str, Row | Unextracted]]:
@@ -61,11 +67,15 @@ def _json_row(place: str, line: bytes) -> Row | Unextracted:
 
 
 def json_values(stream: BinaryIO) -> Iterator[tuple[str, Row | Unextracted]]:
-    """(row=N, row) of a JSON array, or of objects one after the other, decoded as the text comes in."""
+    """(row=N, row) of a JSON array, or of objects one after the other, decoded as the text comes in.
+
+    An object that is no JSON costs itself (`bad_json`) where it can be told where it ends.
+    """
     text = TextIOWrapper(decompressed(stream), encoding="utf-8-sig", errors="replace", newline="")
     decode = json.JSONDecoder().raw_decode
     buffer, position, number, ended = "", 0, 0, False
     array: bool | None = None  # None until the first character is seen
+    skipped = False  # whether an object was broken, so that brackets may be out of step
     wanted = _CHUNK
     while True:
         position = _BETWEEN_VALUES.match(buffer, position).end()
@@ -74,13 +84,20 @@ def json_values(stream: BinaryIO) -> Iterator[tuple[str, Row | Unextracted]]:
             array = first == "["
             position += array
             continue
-        if first == "]" and array:
+        if first == "]" and array and not (skipped and buffer.startswith(",", position + 1)):
             return
         if first:
             try:
                 value, end = decode(buffer, position)
             except (ValueError, RecursionError) as error:
-                if ended or isinstance(error, RecursionError) or len(buffer) - position > MAX_MEMBER_BYTES:
+                ahead = len(buffer) - position
+                broken = ended or ahead > MAX_MEMBER_BYTES or _is_broken(error, len(buffer))
+                end = _after_broken(buffer, position, error, ended or ahead > _LOOK_AHEAD) if broken else None
+                if end is not None:
+                    yield f"row={number}", Unextracted(f"row={number}", "bad_json", float(end - position))
+                    number, position, wanted, skipped = number + 1, end, _CHUNK, True
+                    continue
+                if ended or (broken and ahead > _LOOK_AHEAD):
                     raise UnreadableFile(f"the JSON is broken or cut off after {number:,} rows ({error})") from None
             else:
                 if end < len(buffer) or ended:  # a number at the very end of the buffer may go on
@@ -95,3 +112,30 @@ def json_values(stream: BinaryIO) -> Iterator[tuple[str, Row | Unextracted]]:
         wanted *= 2  # so that a value of n characters is tried log n times, not n
         ended = not chunk
         buffer, position = buffer[position:] + chunk, 0
+
+
+def _is_broken(error: Exception, size: int) -> bool:
+    """Whether a value is no JSON whatever may follow; otherwise it may only be incomplete."""
+    if not isinstance(error, json.JSONDecodeError):
+        return True
+    return not error.msg.startswith("Unterminated string") and error.pos < size - 16
+
+
+def _after_broken(buffer: str, position: int, error: Exception, last_try: bool) -> int | None:
+    """Where the broken object at `position` ends, by its brackets or else by the next `}, {`; None if that is not seen."""
+    if word := _BARE_WORD.match(buffer, position):
+        return word.end()
+    closers = []
+    for match in _STRING_OR_BRACKET.finditer(buffer, position):
+        bracket = match[0]
+        if bracket in "{[":
+            closers.append("}" if bracket == "{" else "]")
+        elif bracket in "}]":
+            if not closers or closers.pop() != bracket:
+                break
+            if not closers:
+                return match.end()
+    if not last_try:
+        return None
+    following = _NEXT_OBJECT.search(buffer, getattr(error, "pos", position))
+    return following.end() if following else None

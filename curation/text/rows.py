@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 
 from gristmill.curation.archives import MAX_MEMBER_BYTES
 from gristmill.curation.documents import Extracted, Record, Unextracted
+from gristmill.curation.text.dates import iso_date
 from gristmill.curation.text.tables import Row
 
 COLUMNS = {
@@ -44,7 +45,7 @@ def document(place: str, row: Row, columns: Mapping[str, str], chosen: Collectio
         return Unextracted(record, "no_text", url=url, title=title)
     if len(text) > MAX_MEMBER_BYTES:
         return Unextracted(record, "document_too_large", float(len(text)), url=url, title=title)
-    text = clean(text)
+    text, created = clean(text), iso_date(_value(row, "created", columns))
     if not text.strip():
         return Unextracted(record, "empty_text", 0.0, url=url, title=title)
     return Extracted(
@@ -52,22 +53,25 @@ def document(place: str, row: Row, columns: Mapping[str, str], chosen: Collectio
         text=text,
         url=url,
         title=title,
-        created=_string(_value(row, "created", columns)),
+        created=created,
         licence=_string(_value(row, "licence", columns)),
-        meta=_meta(row, columns, chosen),
+        meta=_meta(row, columns, chosen, created is not None),
     )
 
 
-def _meta(row: Row, columns: Mapping[str, str], chosen: Collection[str] | None) -> dict[str, object]:
-    """What a row has beside its fields: columns that the manifest names, whole; others, if they are short."""
+def _meta(row: Row, columns: Mapping[str, str], chosen: Collection[str] | None, dated: bool) -> dict[str, object]:
+    """What a row has beside its fields: columns that the manifest names, whole; others, if they are short.
+
+    The column of `created` is one of the others where it is not `dated`, which is to say no date.
+    """
     named = {column: column for column in chosen or ()}
     named |= {field: column for field, column in columns.items() if field not in COLUMNS}
     found: dict[str, object] = {}
     left_out: list[str] = []
     for field, column in named.items():
-        _put(found, left_out, field, _column(row, column), None)
+        _put(found, left_out, field, column_of(row, column), None)
     if chosen is None:
-        for column, value in _unused(row, columns).items():
+        for column, value in _unused(row, columns, dated).items():
             if column not in found:
                 _put(found, left_out, clean(str(column)), value, META_CHARACTERS)
     if left_out:
@@ -92,10 +96,12 @@ def _put(found: dict[str, object], left_out: list[str], field: str, value: objec
             found[field] = value
 
 
-def _unused(row: Row, columns: Mapping[str, str]) -> Row:
+def _unused(row: Row, columns: Mapping[str, str], dated: bool) -> Row:
     """The columns that no field was taken from; of one that a field was taken out of, the rest."""
     used = set()
     for field, names in COLUMNS.items():
+        if field == "created" and not dated:
+            continue
         used.add(columns[field] if field in columns else next((n for n in names if row.get(n) is not None), ""))
     used.update(column for field, column in columns.items() if field not in COLUMNS)
     rest = {column: value for column, value in row.items() if column not in used}
@@ -118,21 +124,38 @@ def _without(value: Mapping, path: str) -> dict:
     return {**value, outer: _without(value[outer], inner)}
 
 
-def _value(row: Row, field: str, columns: Mapping[str, str]) -> object:
-    """The row's value for one of our fields."""
+def value_of(row: Row, field: str, columns: Mapping[str, str], usual: Mapping[str, tuple[str, ...]]) -> object:
+    """The row's value for one of our fields: by the manifest's columns, or else the first usual one that has any."""
     if field in columns:
-        return _column(row, columns[field])
-    return next((row[name] for name in COLUMNS[field] if row.get(name) is not None), None)
+        return column_of(row, columns[field])
+    return next((row[name] for name in usual[field] if row.get(name) is not None), None)
 
 
-def _column(row: object, column: str) -> object:
+def _value(row: Row, field: str, columns: Mapping[str, str]) -> object:
+    return value_of(row, field, columns, COLUMNS)
+
+
+def has_column(row: object, field: str, columns: Mapping[str, str]) -> bool:
+    """Whether a row has the column of a field, be its value null."""
+    if field not in columns:
+        return isinstance(row, Mapping) and any(name in row for name in COLUMNS[field])
+    path = columns[field]
+    while isinstance(row, Mapping):
+        if path in row:
+            return True
+        outer, dot, path = path.partition(".")
+        row = row.get(outer) if dot else None
+    return False
+
+
+def column_of(row: object, column: str) -> object:
     """The value of a column, or of a field inside one by `outer.inner`."""
     if not isinstance(row, Mapping):
         return None
     if column in row:
         return row[column]
     outer, dot, inner = column.partition(".")
-    return _column(row.get(outer), inner) if dot else None
+    return column_of(row.get(outer), inner) if dot else None
 
 
 def _plain(value: object) -> object:

@@ -150,6 +150,49 @@ def test_all_formats_give_the_same_texts():
         ], name
 
 
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("2019-05-06", "2019-05-06"),
+        ("2019-05-06T07:08:09+02:00", "2019-05-06T07:08:09+02:00"),
+        ("2019-05-06 07:08:09.123 UTC", "2019-05-06T07:08:09.123Z"),
+        ("2019/5/6", "2019-05-06"),
+        ("20190506", "2019-05-06"),
+        ("2019-05", "2019-05"),
+        ("2019", "2019"),
+        (2019, "2019"),
+        (20190506, "2019-05-06"),
+        ("1212121212121", "2008-05-30T04:20:12Z"),
+        (1556668800, "2019-05-01T00:00:00Z"),
+        (1556668800.5, "2019-05-01T00:00:00Z"),
+        ("1556668800", "2019-05-01T00:00:00Z"),
+        (1556668800000, "2019-05-01T00:00:00Z"),
+        ("06.05.2019", "2019-05-06"),
+        ("05/06/2019", "2019"),
+        ("05/26/2019 10:00", "2019-05-26"),
+        ("26/05/2019", "2019-05-26"),
+        ("May 6, 2019", "2019-05-06"),
+        ("6th of May 2019", "2019-05-06"),
+        ("Mon, 06 May 2019 10:20:30 +0200", "2019-05-06"),
+        ("Mon May 06 10:20:30 +0000 2019", "2019-05-06"),
+        ("May 2019", "2019-05"),
+    ],
+)
+def test_dates_of_all_writings_can_be_compared(written, date):
+    (record,) = records(json.dumps({"text": "a", "date": written}).encode())
+    assert (record.created, record.meta) == (date, {})
+
+
+@pytest.mark.parametrize(
+    "written", ["soon", "2019-13-45", 7, True, "0000-00-00", "31.02.2019", [2019], "May 2019" * 20]
+)
+def test_what_is_no_date_stays_in_meta(written):
+    (record,) = records(json.dumps({"text": "a", "date": written}).encode())
+    assert (record.created, record.meta) == (None, {"date": written})
+    (record,) = records(json.dumps({"text": "a", "x": {"on": written}}).encode(), columns={"created": "x.on"})
+    assert (record.created, record.meta) == (None, {"x": {"on": written}})
+
+
 def test_a_broken_row_costs_itself():
     lines = [
         b'{"text": "a"}',
@@ -201,6 +244,40 @@ def test_a_wrong_column_is_an_error_that_names_the_right_ones():
 def test_what_cannot_be_read_is_named(data, words):
     with pytest.raises(UnreadableFile, match=words):
         records(data, "a")
+
+
+def test_rows_without_text_in_front_cost_no_row_behind_them():
+    lines = b'{"text": null}\n' * 1_500 + b'{"text": "good"}\n' * 10
+    found = [getattr(record, "rule", None) or record.text for record in records(lines)]
+    assert found == ["no_text"] * 1_500 + ["good"] * 10
+    found = records(lines.replace(b'"text"', b'"body"'), columns={"text": "body"})
+    assert [type(record) for record in found].count(Extracted) == 10
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"text": bad}',
+        b'{"text": "x" "url": "y"}',
+        b'{"text": "x", "a": [{"text": "inner"}, {"text": "inner"}],}',
+        b'{"text": "x", "a": {"b": [1, 2}}',
+        b'{"text": "x", "a": "\\q"}',
+        b"{'text': 'x'}",
+        b'{"text": "x", ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"text": "x"',
+        b"nothing",
+        b'{"text": ' + b'"long", ' * 20_000 + b"}",
+    ],
+)
+@pytest.mark.parametrize("rest", [1_000, 20_000])
+def test_a_broken_object_of_a_json_array_costs_itself(broken, rest):
+    good = b'{"text": "a {b} c", "m": {"n": [1]}}'
+    data = b"[" + b",\n".join([good] * 10 + [broken] + [good] * rest) + b"]"
+    found = [getattr(record, "rule", None) or record.text for record in records(data, "a.json")]
+    assert found.count("a {b} c") >= 10 + rest - 1  # a bracket too few may cost the neighbour
+    assert found.count("bad_json") == 1
+    assert "inner" not in found
+    assert len(found) in (10 + rest, 11 + rest)
 
 
 def test_a_cut_json_array_gives_its_whole_rows():
