@@ -80,13 +80,15 @@ Tag = tuple[int, str, int, str, bool, bool]
 KNOWN_TAGS: dict[str, Tag] = {}
 """Tags as they stand between "<" and ">", of all pages so far; most come again and again."""
 
-MAX_KNOWN_TAGS = 20_000
+MAX_KNOWN_TAGS, MAX_KNOWN_CHARS = 20_000, 500
 
 
 def _tag(tag: str) -> Tag:
-    """What a tag is; remembered if it has no address of its own."""
+    """What a tag is; remembered, without its attributes where they mean nothing here."""
     end = tag.find(" ")
     name = tag[:end] if end > 0 else tag
+    if end > 0 and name not in BLOCK_TAGS:
+        return KNOWN_TAGS.get(name) or _tag(name)
     kind = KIND_OF_TAG.get(name, IS_COMMENT if name.startswith("!--") else IS_OTHER)
     if kind == IS_BLOCK:
         bits = TAG_BITS.get(name, 0) | (attribute_bits(tag) if end > 0 else 0)
@@ -94,7 +96,7 @@ def _tag(tag: str) -> Tag:
     else:
         bare = name[1:]
         info = (kind, bare if kind == IS_END else name, 0, "", bare in TIGHT, bare in SPECIAL)
-    if kind == IS_BLOCK or end < 0:
+    if len(tag) <= MAX_KNOWN_CHARS:
         if len(KNOWN_TAGS) >= MAX_KNOWN_TAGS:
             KNOWN_TAGS.clear()
         KNOWN_TAGS[tag] = info
@@ -170,7 +172,7 @@ class _Walk:
 
     def run(self, html: str) -> Blocks:
         """Read the whole page. One long loop on purpose: a call for each tag would cost a quarter of the time."""
-        read_all = any(sign in html for sign in MATH_SIGNS)  # formulas may hide behind any tag
+        read_all = any(map(html.__contains__, MATH_SIGNS))  # formulas may hide behind any tag
         page, text, stack, seen = self.page, self.text, self.stack, KNOWN_TAGS
         texts, parents, starts, ends = page.texts, page.parents, page.starts, page.ends
         all_bits, inherited = page.bits, page.inherited
