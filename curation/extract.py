@@ -28,18 +28,14 @@ from gristmill.curation.documents import (
     locator,
     meta_json,
 )
+from gristmill.curation.ledger import DOCUMENT_FIELDS
 from gristmill.curation.remote import opened
 
 VERSION = 1
 
 DROPPED_SCHEMA = pa.schema(
     [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("locator", pa.string(), nullable=False),
-        pa.field("url", pa.string()),
-        pa.field("title", pa.string()),
+        *DOCUMENT_FIELDS,
         pa.field("rule", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
     ]

@@ -10,13 +10,18 @@ from gristmill.curation.edits import EDIT_TYPE
 
 LEDGER_VERSION = 2
 
-VERDICT_FIELDS = [
+DOCUMENT_FIELDS = [
     pa.field("id", pa.string(), nullable=False),
     pa.field("source", pa.string(), nullable=False),
     pa.field("kind", pa.string(), nullable=False),
     pa.field("locator", pa.string(), nullable=False),
     pa.field("url", pa.string()),
     pa.field("title", pa.string()),
+]
+"""What is known of every document, whether its text could be had or not."""
+
+VERDICT_FIELDS = [
+    *DOCUMENT_FIELDS,
     pa.field("status", pa.string(), nullable=False),  # kept | dropped
     pa.field("stage", pa.string()),  # the step that dropped it: extract, filter, dedup, decontaminate or shards
     pa.field("rule", pa.string()),  # the rule that dropped it

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from gristmill.curation.archives import MAX_MEMBER_BYTES, decompressed
 from gristmill.curation.code.spdx import from_words
 from gristmill.curation.documents import ReadOptions, Unextracted, UnreadableFile
+from gristmill.curation.text.rows import column_of, value_of
 from gristmill.curation.text.tables import Row, arrow_rows, parquet_rows
 
 COLUMNS = {
@@ -148,7 +149,7 @@ def _source_file(place: str, row: Row, columns: Mapping[str, str]) -> SourceFile
         licence=_licence(_value(row, "licence", columns)),
         url=_string(_value(row, "url", columns)),
         created=_string(_value(row, "created", columns)),
-        extra={name: _column(row, column) for name, column in columns.items() if name not in COLUMNS},
+        extra={name: column_of(row, column) for name, column in columns.items() if name not in COLUMNS},
     )
 
 
@@ -164,18 +165,7 @@ def _licence(value: object) -> str | None:
 
 
 def _value(row: Row, field_name: str, columns: Mapping[str, str]) -> object:
-    if field_name in columns:
-        return _column(row, columns[field_name])
-    return next((row[name] for name in COLUMNS[field_name] if row.get(name) is not None), None)
-
-
-def _column(row: object, column: str) -> object:
-    if not isinstance(row, Mapping):
-        return None
-    if column in row:
-        return row[column]
-    outer, dot, inner = column.partition(".")
-    return _column(row.get(outer), inner) if dot else None
+    return value_of(row, field_name, columns, COLUMNS)
 
 
 def _string(value: object) -> str | None:
