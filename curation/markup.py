@@ -15,11 +15,14 @@ _UNWANTED = bytes(sorted({*range(0x09), *range(0x0E, 0x20), 0x7F}))
 _TRANSLATED = bytes.maketrans(_LINE_ENDS.encode(), b"\n" * len(_LINE_ENDS))
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0\u2000-\u200a\u202f]+")
+_BLANK = " \t\n\v\u00a0\u200b\u2009\u202f"
 _BREAK = re.compile(r" ?\v ?")
 
-_SUPERSCRIPT = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
-_SUBSCRIPT = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
-_RAISABLE = re.compile(r"[-+−]?[0-9]+[-+−]?|[+−-]|n|i")
+_SUPERSCRIPT = str.maketrans("0123456789+-−–=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁼⁽⁾ⁿⁱ")
+_SUBSCRIPT = str.maketrans("0123456789+-−–=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₌₍₎")
+_RAISABLE = re.compile(r"[-+−–]?[0-9]+[-+−–]?|[+−–-]|n|i")
+_RAISED_ANYWAY = re.compile(r"[*°ºª'′″‴†‡§¶®™\u0300-\u036f\u20d0-\u20ff]+|\[[^\[\]]*\]")
+"""Signs that stand raised by themselves, combining accents, and marks of notes: `p*`, `37 °C`, `word[1]`."""
 
 
 def names(words: str) -> frozenset[str]:
@@ -125,13 +128,15 @@ def inline_text(element: etree._Element | None) -> str:
 
 def superscript(text: str) -> str:
     """Raised text in one line: numbers and signs as Unicode superscripts (10⁶), letters as they are (1st)."""
-    text = text.strip()
+    text = text.strip(_BLANK).replace("∘", "°")
+    if _RAISED_ANYWAY.fullmatch(text):
+        return text
     return text.translate(_SUPERSCRIPT) if _RAISABLE.fullmatch(text) else _marked("^", text)
 
 
 def subscript(text: str) -> str:
     """Lowered text in one line: numbers and signs as Unicode subscripts (H₂O), letters after an underscore."""
-    text = text.strip()
+    text = text.strip(_BLANK)
     if _RAISABLE.fullmatch(text) and text not in ("n", "i"):
         return text.translate(_SUBSCRIPT)
     return _marked("_", text)
@@ -140,7 +145,7 @@ def subscript(text: str) -> str:
 def _marked(sign: str, text: str) -> str:
     if not text or (sign == "^" and text.isalpha()):
         return text
-    return sign + text if text.isalnum() else f"{sign}({text})"
+    return sign + text if text.isalnum() or len(text) == 1 else f"{sign}({text})"
 
 
 class Paragraphs:

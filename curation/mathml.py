@@ -10,6 +10,7 @@ _DOCUMENT = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)"
 _SPACED = frozenset("=<>≤≥≈≡≠∼→←↔⇒⇔∈∉⊂⊆∪∩+−±×·∝∣|")
 _ACCENTS = {"¯": "\u0304", "‾": "\u0304", "_": "\u0304", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303",
             "∼": "\u0303", "˙": "\u0307", ".": "\u0307", "¨": "\u0308", "→": "\u20d7", "⃗": "\u20d7", "ˇ": "\u030c"}  # fmt: skip
+_ONE_LETTER = re.compile(r".[\u0300-\u036f\u20d0-\u20ff]*")
 _SILENT = frozenset("\u2061\u2062\u2063\u2064\u200b")
 
 MAX_DEPTH = 60
@@ -57,8 +58,9 @@ def _linear(node: etree._Element, depth: int = 0) -> str:
 def _construct(name: str, node: etree._Element, parts: list[str]) -> str:
     if name == "mfrac" and len(parts) == 2:
         return f"{_grouped(parts[0])}/{_grouped(parts[1])}"
-    if name == "mover" and len(parts) == 2 and parts[1].strip() in _ACCENTS and len(parts[0].strip()) == 1:
-        return parts[0].strip() + _ACCENTS[parts[1].strip()]
+    if name == "mover" and len(parts) == 2 and parts[1].strip() in _ACCENTS and _ONE_LETTER.fullmatch(parts[0].strip()):
+        base, accent = parts[0].strip(), _ACCENTS[parts[1].strip()]
+        return base if base.endswith(accent) else base + accent  # some publishers give it twice
     if name in ("msup", "mover") and len(parts) == 2:
         return parts[0] + superscript(parts[1])
     if name in ("msub", "munder") and len(parts) == 2:

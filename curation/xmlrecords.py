@@ -39,7 +39,7 @@ class Slice:
     """One record's bytes."""
 
     name: str  # the element's name without prefix
-    offset: int  # of the start tag in the (decompressed) file
+    offset: int  # of the start tag in the (decompressed) file, were it UTF-8
     data: bytes | None  # None if the record is larger than MAX_RECORD_BYTES
     size: int
 
@@ -62,14 +62,15 @@ class XmlSlices:
         self._buffer = bytearray()
         self._offset = 0  # of the buffer's first byte
         self._wrapper: set[bytes] = set()
+        self._decoder: codecs.IncrementalDecoder | None = None  # of a file in UTF-16
         self.encoding: str | None = None
         self.wrapped = False  # whether an element round the records has been seen
 
     def __iter__(self) -> Iterator[Slice]:
         self._more()
         if self._buffer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            whole = bytes(self._buffer) + self._stream.read(MAX_RECORD_BYTES)
-            self._buffer = bytearray(whole.decode("utf-16", "replace").encode())
+            self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            self._buffer = bytearray(self._decoder.decode(bytes(self._buffer)).encode())
             self.encoding = "utf-8"
         declared = _DECLARED.search(self._buffer, 0, 1000)
         if declared and self.encoding is None:
@@ -140,7 +141,7 @@ class XmlSlices:
 
     def _more(self) -> bool:
         chunk = self._read(_CHUNK)
-        self._buffer += chunk
+        self._buffer += self._decoder.decode(chunk).encode() if self._decoder else chunk
         return bool(chunk)
 
     def _drop(self, count: int) -> None:

@@ -1,5 +1,6 @@
 """Papers: JATS and MEDLINE XML, LaTeX sources as arXiv serves them, S2ORC; alone or in archives."""
 
+import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -30,6 +31,8 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
         yield from archive_records(stream, params)
         return
     head = archives.head(stream, 65536)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
     content = decompressed(stream)
     if is_tar(head):
         stream.seek(0)

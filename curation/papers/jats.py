@@ -21,7 +21,7 @@ from gristmill.curation.markup import (
     subscript,
     superscript,
 )
-from gristmill.curation.mathml import formula, tex_source
+from gristmill.curation.papers.jats_formulas import formula_text, pictures
 from gristmill.curation.papers.jats_front import child_named, identifier, shared_metadata
 from gristmill.curation.papers.notices import notices
 from gristmill.curation.papers.references import CITATIONS, citation_text
@@ -43,6 +43,12 @@ _BLOCKS = names(
 _LABELLED = names("fig table-wrap supplementary-material boxed-text statement app list-item sec")
 _SILENT_XREFS = names("fn table-fn aff corresp author-notes contrib other")
 _SIDE_ABSTRACTS = names("toc teaser graphical short web-summary precis")
+
+_NUMBERED = {"order": "1", "ordered": "1", "arabic": "1", "roman-lower": "1", "roman-upper": "1"} | {
+    "alpha-lower": "a",
+    "alpha-upper": "a",
+}
+_BETWEEN_REFERENCES = re.compile(r"[\s,;.–—-]+")
 
 
 def documents(article: etree._Element, record: str, references: bool = False) -> Iterator[Extracted | Unextracted]:
@@ -85,12 +91,18 @@ def _document(
     for heading in (title, subtitle):
         out.add(heading)
         out.end()
-    for abstract in about if about is not None else ():
-        if local_name(abstract) == "abstract" and abstract.get("abstract-type") not in _SIDE_ABSTRACTS:
-            _abstract(abstract, out)
-    for part in article:
-        if local_name(part) in ("body", "back", "floats-group", "floats-wrap"):
-            _walk(part, out)
+    abstracts = [
+        part
+        for part in (about if about is not None else ())
+        if local_name(part) == "abstract" and part.get("abstract-type") not in _SIDE_ABSTRACTS
+    ]
+    parts = [part for part in article if local_name(part) in ("body", "back", "floats-group", "floats-wrap")]
+    if images := pictures([*abstracts, *parts]):
+        meta["formula_images"] = images
+    for abstract in abstracts:
+        _abstract(abstract, out)
+    for part in parts:
+        _walk(part, out)
     if references:
         _references(article, out)
     text = out.text()
@@ -205,17 +217,14 @@ def _block(element: etree._Element, name: str, out: Paragraphs) -> None:
         _row(element, out)
     elif name in ("list", "def-list"):
         out.begin_list()
-        _inside(element, out)
+        _list(element, out)
         out.end_list()
     elif name == "table":
         out.loosen()
         _inside(element, out)
         out.loosen()
     elif name == "list-item":
-        label = inline_text(child_named(element, "label"))
-        out.item(f"{label} " if label else "- ")
-        _inside(element, out, labelled=True)
-        out.end()
+        _item(element, "-", out)
     elif name == "def-item":
         out.item("")
         term = inline_text(child_named(element, "term"))
@@ -232,6 +241,27 @@ def _block(element: etree._Element, name: str, out: Paragraphs) -> None:
             _labelled(element, out)
         _inside(element, out, labelled=name in _LABELLED)
         out.end()
+
+
+def _list(element: etree._Element, out: Paragraphs) -> None:
+    """A list whose items are numbered where its type says so and they have no labels of their own."""
+    style = _NUMBERED.get((element.get("list-type") or "").lower())
+    number = 0
+    out.add(element.text)
+    for child in element:
+        if local_name(child) == "list-item":
+            number += 1
+            letter = chr(ord("a") + number - 1) if style == "a" and number <= 26 else str(number)
+            _item(child, f"{letter}." if style else "-", out)
+        else:
+            _walk(child, out)
+        out.add(child.tail)
+
+
+def _item(element: etree._Element, mark: str, out: Paragraphs) -> None:
+    out.item(f"{inline_text(child_named(element, 'label')) or mark} ")
+    _inside(element, out, labelled=True)
+    out.end()
 
 
 def _labelled(element: etree._Element, out: Paragraphs) -> None:
@@ -260,7 +290,10 @@ def _row(row: etree._Element, out: Paragraphs) -> None:
         inner = Paragraphs()
         _inside(cell, inner)
         cells.append(inner.line())
-    line = " | ".join(cell for cell in cells if cell)
+    while cells and not cells[-1]:
+        cells.pop()
+    # An empty cell before others keeps its place, or the columns would shift.
+    line = "|".join(f" {cell} " if cell else " " for cell in cells).strip(" ")
     if line:
         out.block(line, tight=True)
 
@@ -268,14 +301,11 @@ def _row(row: etree._Element, out: Paragraphs) -> None:
 def _formula(element: etree._Element, name: str, out: Paragraphs) -> None:
     if name == "disp-formula":
         out.end()
-    tex = element if name == "tex-math" else next(element.iter("{*}tex-math"), None)
-    math = element if name == "math" else next(element.iter("{*}math"), None)
-    if tex is not None:
-        out.add(tex_source("".join(tex.itertext())))
-    elif math is not None:
-        out.add(formula(math))
-    else:
+    words = formula_text(element, name)
+    if words is None:
         _inside(element, out, labelled=True)
+    else:
+        out.add(words)
     if name == "disp-formula":
         out.end()
 
@@ -299,7 +329,17 @@ def _shifted(element: etree._Element, name: str, out: Paragraphs) -> None:
     inner = Paragraphs()
     _inside(element, inner)
     text = inner.line()
+    if _BETWEEN_REFERENCES.fullmatch(text) and ("," in text or ";" in text or _beside_reference(element)):
+        return
     out.add(superscript(text) if name == "sup" else subscript(text))
+
+
+def _beside_reference(element: etree._Element) -> bool:
+    """Whether the element before or after is a reference that leaves nothing."""
+    return any(
+        other is not None and (local_name(other) == "xref" or next(other.iter("{*}xref"), None) is not None)
+        for other in (element.getprevious(), element.getnext())
+    )
 
 
 def _inside(element: etree._Element, out: Paragraphs, labelled: bool = False) -> None:

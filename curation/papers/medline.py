@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from lxml import etree
 
 from gristmill.curation.documents import Extracted, NotDocument, Unextracted
-from gristmill.curation.markup import inline_text
+from gristmill.curation.markup import collapsed, entity_text, inline_text, local_name, subscript, superscript
+from gristmill.curation.mathml import formula
 from gristmill.curation.papers.jats_front import iso_date
 from gristmill.curation.papers.notices import notice_of
 
@@ -37,14 +38,14 @@ def documents(citation: etree._Element, references: bool = False) -> Iterator[Ex
     if article is None:
         yield Unextracted(record, "empty_text")
         return
-    title = inline_text(next(article.iter("ArticleTitle"), None)) or inline_text(article.find("VernacularTitle"))
+    title = _words(next(article.iter("ArticleTitle"), None)) or _words(article.find("VernacularTitle"))
     meta = _metadata(citation, article, pmid)
     doi = meta.get("doi")
     url = f"https://doi.org/{doi}" if doi else f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"
     text = "\n\n".join(part for part in [title, *_paragraphs(article.find("Abstract"))] if part)
     created = _published(article)
     if text and references:
-        cited = [inline_text(element) for element in citation.iterfind(".//ReferenceList/Reference/Citation")]
+        cited = [_words(element) for element in citation.iterfind(".//ReferenceList/Reference/Citation")]
         text = "\n\n".join(
             [text, *(["References", "\n".join(f"- {words}" for words in cited if words)] if cited else [])]
         )
@@ -70,11 +71,36 @@ def documents(citation: etree._Element, references: bool = False) -> Iterator[Ex
             )
 
 
+def _words(element: etree._Element | None) -> str:
+    """All text inside an element on one line, raised and lowered text and formulas told from the rest."""
+    return "" if element is None else collapsed(_inside(element))
+
+
+def _inside(element: etree._Element) -> str:
+    parts = [element.text or ""]
+    for child in element:
+        name = local_name(child)
+        if name in ("sup", "sub"):
+            parts.append(superscript(_inside(child)) if name == "sup" else subscript(_inside(child)))
+        else:
+            parts.append(
+                formula(child)
+                if name == "math"
+                else entity_text(child)
+                if name == "&"
+                else _inside(child)
+                if name
+                else ""
+            )
+        parts.append(child.tail or "")
+    return "".join(parts)
+
+
 def _paragraphs(abstract: etree._Element | None) -> list[str]:
     """The abstract's paragraphs, those of structured abstracts with their label."""
     paragraphs = []
     for part in abstract.iter("AbstractText") if abstract is not None else ():
-        text, label = inline_text(part), part.get("Label")
+        text, label = _words(part), part.get("Label")
         if text:
             paragraphs.append(f"{label}: {text}" if label and label.upper() != "UNLABELLED" else text)
     return paragraphs

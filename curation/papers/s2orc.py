@@ -35,11 +35,12 @@ def document(row: Mapping[str, object], record: str, references: bool = False) -
     elif isinstance(row.get("text"), str):
         paragraphs = [str(row["text"])]
     else:
-        abstract = list(_sections(parse.get("abstract"), "Abstract"))
-        if not abstract and _string(details.get("abstract")):
-            abstract = ["Abstract", _string(details.get("abstract"))]
-        paragraphs.extend(abstract)
-        paragraphs.extend(_sections(parse.get("body_text"), ""))
+        parts = [
+            {**part, "section": _string(part.get("section")) or "Abstract"} for part in _parts(parse.get("abstract"))
+        ]
+        if not parts and _string(details.get("abstract")):
+            parts = [{"section": "Abstract", "text": _string(details.get("abstract"))}]
+        paragraphs.extend(_sections([*parts, *_parts(parse.get("body_text"))]))
     if references:
         paragraphs.extend(_references(parse.get("bib_entries"), content))
     text = tidy("\n\n".join(paragraphs))
@@ -57,21 +58,28 @@ def _string(value: object) -> str:
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-def _sections(parts: object, section: str) -> Iterator[str]:
-    """Paragraphs with each section's heading before its first one."""
-    for part in parts if isinstance(parts, list) else ():
-        if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-            continue
-        heading = _string(part.get("section")) or ("Abstract" if section == "Abstract" else "")
-        number = _string(part.get("sec_num"))
-        heading = f"{number} {heading}".strip() if heading else ""
+def _parts(value: object) -> list[dict[str, object]]:
+    """The paragraphs of a section that have a text."""
+    return (
+        [part for part in value if isinstance(part, dict) and isinstance(part.get("text"), str)]
+        if isinstance(value, list)
+        else []
+    )
+
+
+def _sections(parts: list[dict[str, object]]) -> Iterator[str]:
+    """Paragraphs, with each section's heading before its first one."""
+    section = ""
+    for part in parts:
+        heading = (
+            f"{_string(part.get('sec_num'))} {_string(part.get('section'))}".strip()
+            if _string(part.get("section"))
+            else ""
+        )
         if heading and heading != section:
             yield heading
-        elif section == "Abstract" and heading:
-            yield heading
-            section = ""
         section = heading or section
-        yield part["text"]
+        yield str(part["text"])
 
 
 def _spans(content: Mapping[str, object]) -> Iterator[str]:

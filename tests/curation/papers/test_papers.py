@@ -329,3 +329,89 @@ def test_what_is_no_paper_is_refused_with_advice(data):
 def test_an_unknown_format_is_refused():
     with pytest.raises(UnreadableFile, match="use one of jats, medline, latex, s2orc"):
         read(b"x", format="word")
+
+
+def article(body: str) -> bytes:
+    return f"<article><front><article-meta/></front><body>{body}</body></article>".encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "<p>10<sup>6</sup>, 10<sup>–7</sup>, 37<sup>°</sup>C, p<sup>*</sup>, a<sup>⊤</sup></p>",
+            "10⁶, 10⁻⁷, 37°C, p*, a^⊤",
+        ),
+        (
+            '<p>Known,<sup><xref ref-type="bibr">1</xref></sup><sup>,</sup> <sup><xref ref-type="bibr">2</xref></sup> as said.</p>',
+            "Known, as said.",
+        ),
+        (
+            '<p>Known<sup><xref ref-type="bibr">1</xref></sup><sup>–</sup><sup><xref ref-type="bibr">3</xref></sup> so.</p>',
+            "Known so.",
+        ),
+        ("<p>recA<sup>–</sup> strain</p>", "recA⁻ strain"),
+        (
+            "<p>Variables (<inline-formula><inline-graphic/></inline-formula>, and <inline-formula><inline-graphic/></inline-formula>)"
+            " are.</p><disp-formula><label>(1)</label><graphic/></disp-formula>",
+            "Variables ([formula], and [formula]) are.",
+        ),
+        (
+            "<table-wrap><table><tr><td>a</td><td/><td>b</td><td/></tr><tr><td/><td>c</td></tr><tr><td/></tr></table></table-wrap>",
+            "a | | b\n| c",
+        ),
+        (
+            '<list list-type="order"><list-item><p>one</p></list-item><list-item><p>two</p></list-item></list>',
+            "1. one\n2. two",
+        ),
+        ('<list list-type="alpha-lower"><list-item><p>one</p></list-item></list>', "a. one"),
+        (
+            '<list list-type="order"><list-item><label>(i)</label><p>one</p></list-item></list>'
+            '<list list-type="bullet"><list-item><p>two</p></list-item></list>',
+            "(i) one\n\n- two",
+        ),
+    ],
+)
+def test_marks_tables_and_lists_of_jats_can_be_read(body, text):
+    assert [d.text for d in read(article(body))] == [text]
+
+
+def test_formulas_that_are_pictures_are_counted():
+    body = "<p>So <inline-formula><inline-graphic/></inline-formula>.</p><disp-formula><label>(1)</label><graphic/></disp-formula>"
+    [document] = read(article(body))
+    assert document.meta["formula_images"] == 2
+    [document] = read(article("<p>So <inline-formula><tex-math>x</tex-math><inline-graphic/></inline-formula>.</p>"))
+    assert "formula_images" not in document.meta
+
+
+def test_medline_tells_raised_text_from_the_rest():
+    citation = (
+        "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>Of CO<sub>2</sub></ArticleTitle>"
+        "<Abstract><AbstractText>10<sup>6</sup> <i>E. coli</i> cells, 1<sup>st</sup> of H<sub>2</sub>O.</AbstractText></Abstract>"
+        "</Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"
+    )
+    [document] = read(citation.encode())
+    assert document.text == "Of CO₂\n\n10⁶ E. coli cells, 1st of H₂O."
+
+
+def test_s2orc_says_abstract_once():
+    row = {
+        "paper_id": "1",
+        "title": "T",
+        "abstract": [{"section": "Abstract", "text": "One."}, {"text": "Two."}],
+        "body_text": [{"section": "Abstract", "text": "Three."}, {"section": "Methods", "text": "Four."}],
+    }
+    [document] = read(json.dumps(row).encode())
+    assert document.text == "T\n\nAbstract\n\nOne.\n\nTwo.\n\nThree.\n\nMethods\n\nFour."
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_articles_in_utf16_are_read(encoding):
+    data = '<?xml version="1.0" encoding="UTF-16"?>' + article("<p>Żółw — 𝓖.</p>").decode()
+    mark = b"" if encoding == "utf-16" else "\ufeff".encode(encoding)
+    assert [d.text for d in read(mark + data.encode(encoding))] == ["Żółw — 𝓖."]
+
+
+def test_articles_in_utf16_are_read_in_pieces():
+    data = ("<set>" + article("<p>" + "Ż" * 300_000 + "</p>").decode() * 3 + "</set>").encode("utf-16")
+    assert [len(d.text) for d in read(data)] == [300_000] * 3

@@ -28,32 +28,56 @@ ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|amp|lt|gt|nbsp|alpha);")
 REFERENCE_LIST = re.compile(r"(?m)^(?:references|bibliography|referências|referencias)\s*$", re.IGNORECASE)
 
 GOLDEN = {
-    "plos-jats.tar.gz#plos/journal.pbio.0040088.xml": (48_658, "654b0b62b4946ffe"),
-    "plos-jats.tar.gz#plos/journal.pcbi.1003292.xml": (74_145, "dace1aa26cc6285e"),
+    "plos-jats.tar.gz#plos/journal.pbio.0040088.xml": (48_678, "52f7c98f6d38db8a"),
+    "plos-jats.tar.gz#plos/journal.pcbi.1003292.xml": (74_563, "a49e35951d987e19"),
     "plos-jats.tar.gz#plos/journal.pmed.0020171.xml": (49_665, "06711921ccb0c3a1"),
-    "plos-jats.tar.gz#plos/journal.pmed.1001473.xml": (76_735, "3c816562e4ba1da5"),
-    "plos-jats.tar.gz#plos/journal.pone.0012262.xml": (169_135, "e57b14dd3a022f60"),
-    "plos-jats.tar.gz#plos/journal.pone.0066742.xml": (42_740, "19e697d80b546f03"),
+    "plos-jats.tar.gz#plos/journal.pmed.1001473.xml": (76_879, "643fe25fed35f7fe"),
+    "plos-jats.tar.gz#plos/journal.pone.0012262.xml": (169_354, "f3bd9527dd46b6c7"),
+    "plos-jats.tar.gz#plos/journal.pone.0066742.xml": (42_838, "c559ca58641f2c7c"),
     "plos-jats.tar.gz#plos/journal.pone.0097541.xml": (616, "acdd7fcd52f20261"),
-    "plos-jats.tar.gz#plos/journal.pone.0120924.xml": (129_430, "d924410d77f367f2"),
+    "plos-jats.tar.gz#plos/journal.pone.0120924.xml": (129_508, "2b3ac7694ebdf235"),
     "plos-jats.tar.gz#plos/journal.ppat.1003133.xml": (55_213, "73d0e03ec7717896"),
-    "scielo-jats.tar.gz#scielo/0034-8910-rsp-48-2-0266.xml": (25_326, "ec231915e7974580"),
-    "scielo-jats.tar.gz#scielo/0034-8910-rsp-48-2-0322.xml/TRen": (10_033, "809e561abdcd4dd0"),
-    "pmc/PMC5828200.nxml#": (38_477, "09a28ca1573fd595"),
-    "pmc/PMC6398430.nxml#": (47_051, "a53cfa134a5ae041"),
-    "pmc/PMC7417471.nxml#": (66_064, "eeae897fdf69cc08"),
+    "scielo-jats.tar.gz#scielo/0034-8910-rsp-48-2-0266.xml": (25_283, "ea57c348c08b939a"),
+    "scielo-jats.tar.gz#scielo/0034-8910-rsp-48-2-0322.xml/TRen": (10_028, "99d814db1c615b02"),
+    "pmc/PMC5828200.nxml#": (38_427, "0be5a7c0abf57c9a"),
+    "pmc/PMC6398430.nxml#": (47_097, "505bd12cd0725da3"),
+    "pmc/PMC7417471.nxml#": (66_086, "ea4eb56b8214ea57"),
     "arxiv-1911.02782.tar.gz#": (37_957, "80b4d3b4f98ac510"),
     "scipy-1.0-latex.tar.gz#": (62_182, "6a568a1cbb2b3016"),
     "s2orc-samples.jsonl#1": (30_442, "108d019d91f7e562"),
     "s2orc-samples.jsonl#2": (34_394, "670d2bb6da5685cb"),
     "s2orc-samples.jsonl#3": (32_792, "421f3c7d67f4e9e9"),
-    "s2orc-samples.jsonl#4": (23_753, "70f9f71d4df294a9"),
-    "s2orc-samples.jsonl#5": (40_239, "b0fda89975e152da"),
+    "s2orc-samples.jsonl#4": (23_743, "73f8023876ed3258"),
+    "s2orc-samples.jsonl#5": (40_209, "bc6f7a17d33b99aa"),
     "s2orc-samples.jsonl#6": (32_983, "3d911fd0689ec634"),
     "s2orc-samples.jsonl#7": (31_531, "4c37fa97591c9528"),
     "s2orc-samples.jsonl#8": (38_164, "d83de5b989026b18"),
 }
 """File and record -> characters and XXH3 of the whole text."""
+
+ENDS = {
+    "plos-jats.tar.gz#plos/journal.pbio.0040088.xml": (
+        "Relaxed Phylogenetics and Dating with Confidence\nAbstract",
+        "UCLN: uncorrelated lognormal distribution\nUF: unrooted Felsenstein",
+    ),
+    "scielo-jats.tar.gz#scielo/0034-8910-rsp-48-2-0322.xml/TRen": (
+        "Group A β-hemolytic streptococcal pharyngotonsillitis outbreak\nAbstract",
+        "for contributions in developing this investigation.",
+    ),
+    "arxiv-1911.02782.tar.gz#": (
+        "S2ORC: The Semantic Scholar Open Research Corpus\nAbstract",
+        "uses embeddings from layer 9 of S2ORC-SciBERT.\nMAG topic distribution",
+    ),
+    "scipy-1.0-latex.tar.gz#": (
+        "SciPy 1.0—Fundamental Algorithms for Scientific Computing in Python\nAbstract",
+        "University of California San Diego, 9500 Gilman Drive, La Jolla, CA 92161, USA",
+    ),
+    "s2orc-samples.jsonl#4": (
+        "Abstract\nThis technical note studies Markov decision processes",
+        "enables the decision maker to account for more general parameter uncertainty.",
+    ),
+}
+"""File and record -> how its text begins and ends, blank lines left out."""
 
 
 def read(path: Path, params: PapersParams | None = None) -> list:
@@ -85,6 +109,23 @@ def raw(samples: Path) -> dict[str, str]:
 def test_whole_texts_are_known(found):
     digests = {name: (len(found[name].text), xxhash.xxh3_64_hexdigest(found[name].text.encode())) for name in GOLDEN}
     assert digests == GOLDEN
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_texts_begin_and_end_as_known(found, name):
+    text = re.sub(r"\n{2,}", "\n", found[name].text)
+    start, end = ENDS[name]
+    assert (text[: len(start)], text[-len(end) :]) == (start, end)
+
+
+def test_no_empty_mark_is_left_in_articles(found):
+    holes = re.compile(r"\^\(\W\)|(?<=\w )\(\)|\( ?, |\[\]")
+    left = {
+        name: marks
+        for name, d in found.items()
+        if not name.endswith(LATEX) and "s2orc" not in name and (marks := holes.findall(d.text))
+    }
+    assert left == {}
 
 
 def test_no_environment_stands_outside_maths(found, raw):
