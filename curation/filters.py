@@ -24,7 +24,8 @@ def ruleset(spec: object, kind: str) -> Ruleset:
     `spec` is None (the preset of this kind of source), [] (no rules), the name of a preset, a mapping of presets to
     changes, or a list of any of: preset name, `{preset: {rule: threshold or None, ...}}`, `{feature, op, threshold,
     name, absent}` (a rule of your own), and the same with `rule: module:function` in place of `feature`. `cut_lines`
-    among a preset's changes sets or, with None, switches off its line cuts. Raises ValueError, with the nearest name, for whatever does not exist.
+    among a preset's changes sets or, with None, switches off its line cuts. Raises ValueError, with the
+    nearest name, for whatever does not exist.
     """
     if spec is None:
         kind = "text" if ":" in kind else kind  # a reader of somebody's own
