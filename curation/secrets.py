@@ -173,7 +173,7 @@ _SECRET_NAME = re.compile(
 )
 _PASSWORD_NAME = re.compile(r"pass(?:w|phrase|$|_)|pwd|secret|credential", re.IGNORECASE)
 _PASSWORD_SIGN = re.compile(r"[!@#$%^&*?~+=.:;,|-]")
-_TEMPLATE = re.compile(r"\$[\w{(]|\{\w*\}|\{\{|%[\w(]|://|\w@\w[\w-]*\.\w|[()\[\]{}<>\\]|\A[./#$@&*]")
+_TEMPLATE = re.compile(r"\$[{(]|\{\w*\}|\{\{|%[\w(]|://|\w@\w[\w-]*\.\w|[()\[\]{}<>\\]|\A[./#$@&*]")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _MIN_PASSWORD, _MAX_PASSWORD = 8, 64
 
