@@ -5,6 +5,7 @@ format.
 """
 
 import io
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -131,12 +132,25 @@ def _unknown(head: bytes, format: str | None) -> str:
             " the site (7z x FILE -obeer.stackexchange.com) and name the folder's Posts.xml"
         )
     seen = head[:60].decode("utf-8", "replace")
-    advice = (
-        " (a JSON array or object over several lines: write one object per line)"
-        if head.lstrip()[:1] in (b"[", b"{")
-        else ""
-    )
+    if head.startswith(b"PAR1"):
+        advice = " (a parquet file whose columns are those of no format)"
+    elif keys := _keys_of_first_line(head):
+        advice = f" (JSON lines with the keys {', '.join(keys)}, which are those of no format)"
+    elif head.lstrip()[:1] in (b"[", b"{"):
+        advice = " (a JSON array or object over several lines: write one object per line)"
+    else:
+        advice = ""
     return f"the content, which begins {seen!r}{advice}, is none of {', '.join(FORMATS)}; set format, or another kind for this source"
+
+
+def _keys_of_first_line(head: bytes) -> list[str]:
+    """The names in the object of the first line, at most twelve; none if that line is no object."""
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return []
+    return [repr(key[:40]) for key in list(row)[:12]] if isinstance(row, dict) else []
 
 
 def _archive(stream: BinaryIO, options: ReadOptions) -> Iterator[Record]:

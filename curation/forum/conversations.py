@@ -23,9 +23,10 @@ from gristmill.curation.documents import (
     UnreadableFile,
 )
 from gristmill.curation.forum.forest import roots
-from gristmill.curation.forum.posts import MAX_THREAD_BYTES, ForumParams, one_line, tidy
+from gristmill.curation.forum.posts import MAX_THREAD_BYTES, ForumParams, one_line
 from gristmill.curation.forum.rows import rows
 from gristmill.curation.forum.sorting import Grouped
+from gristmill.curation.markup import plain_lines
 
 ROLES = {
     "prompter": "user",
@@ -65,7 +66,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
                 elif message is None:
                     yield Unextracted(f"row{number}", "malformed_row")
                 elif _key(message["message_id"]) in seen:
-                    yield Unextracted(f"{tidy(message['message_id'])}@row{number}", "duplicate_id")
+                    yield Unextracted(f"{plain_lines(message['message_id'])}@row{number}", "duplicate_id")
                 else:
                     seen.add(_key(message["message_id"]))
                     if isinstance(message.get("replies"), list):
@@ -82,7 +83,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
         for place, part, messages in trees.groups(MAX_THREAD_BYTES):
             if place == _ORPHAN or part or all(message["parent"] is not None for message in messages):
                 rule = "orphan_message" if place == _ORPHAN else "thread_too_large"
-                yield from (Unextracted(tidy(message["id"]), rule) for message in messages)
+                yield from (Unextracted(plain_lines(message["id"]), rule) for message in messages)
             else:
                 yield from _tree(messages, paths)
     if broken:
@@ -113,12 +114,12 @@ def _slim(message: Mapping, parent: str | None, state: object) -> dict:
         "parent": parent,
         "rank": rank if isinstance(rank, int | float) and abs(rank) < 2**53 else float("inf"),
         "role": ROLES.get(str(message.get("role")), "user"),
-        "words": tidy(text).strip() if isinstance(text, str) else "",
+        "words": plain_lines(text).strip() if isinstance(text, str) else "",
         "fault": _fault(message) or (None if state in (None, "ready_for_export") or parent else "not_ready"),
         "lang": one_line(message.get("lang")),
         "created": created if isinstance(created, str) else None,
         "synthetic": message.get("synthetic") is True,
-        "tree_id": tidy(message["message_tree_id"]) if isinstance(message.get("message_tree_id"), str) else None,
+        "tree_id": plain_lines(message["message_tree_id"]) if isinstance(message.get("message_tree_id"), str) else None,
     }
 
 
@@ -167,14 +168,14 @@ def _tree(messages: list[dict], paths: str) -> Iterator[Record]:
     (root,) = replies[None]
     usable = {parent: [one for one in below if not one["fault"] and one["words"]] for parent, below in replies.items()}
     fault = root["fault"] or (None if root["words"] else "empty_text")
-    fates: dict[str, Record] = {root["id"]: Unextracted(tidy(root["id"]), fault)} if fault else {}
+    fates: dict[str, Record] = {root["id"]: Unextracted(plain_lines(root["id"]), fault)} if fault else {}
     if not fault:
         ends = [(_best_end(root, usable), 0)] if paths == "best" else _leaves(root, usable)
         written = 0
         for end, length in ends:
             written += length
             if written > MAX_THREAD_BYTES:
-                fates[end["id"]] = Unextracted(tidy(end["id"]), "thread_too_large")
+                fates[end["id"]] = Unextracted(plain_lines(end["id"]), "thread_too_large")
                 continue
             path = _path_to(end, by_id)
             for message in path:
@@ -184,7 +185,7 @@ def _tree(messages: list[dict], paths: str) -> Iterator[Record]:
     for message in messages:
         fate = fates.get(message["id"])
         if fate is None and (message["fault"] or not message["words"]):
-            fate = Unextracted(tidy(message["id"]), message["fault"] or "empty_text")
+            fate = Unextracted(plain_lines(message["id"]), message["fault"] or "empty_text")
         yield fate or NotDocument("not_on_best_path" if paths == "best" else "below_unusable")
 
 
@@ -216,10 +217,10 @@ def _path_to(end: dict, by_id: Mapping[str, dict]) -> list[dict]:
 
 def _document(identity: str, root: dict, path: list[dict]) -> Extracted:
     """A path as plain text: `User: ...`, a blank line, `Assistant: ...`."""
-    meta: dict[str, object] = {"tree_id": root["tree_id"] or tidy(root["id"]), "messages": len(path)}
+    meta: dict[str, object] = {"tree_id": root["tree_id"] or plain_lines(root["id"]), "messages": len(path)}
     if root["lang"]:
         meta["lang"] = root["lang"]
     if synthetic := sum(message["synthetic"] for message in path):
         meta["synthetic"] = synthetic  # how many of the messages a model wrote
     text = "\n\n".join(f"{message['role'].capitalize()}: {message['words']}" for message in path)
-    return Extracted(tidy(identity), text, created=root["created"], meta=meta)
+    return Extracted(plain_lines(identity), text, created=root["created"], meta=meta)

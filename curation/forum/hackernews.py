@@ -22,9 +22,10 @@ from gristmill.curation.documents import (
 )
 from gristmill.curation.forum.forest import roots
 from gristmill.curation.forum.html import html_text
-from gristmill.curation.forum.posts import MAX_THREAD_BYTES, iso_time, one_line, reading_order, said, tidy
+from gristmill.curation.forum.posts import MAX_THREAD_BYTES, iso_time, one_line, reading_order, said
 from gristmill.curation.forum.rows import rows
 from gristmill.curation.forum.sorting import Grouped
+from gristmill.curation.markup import plain_lines
 
 STARTERS = ("story", "job", "poll")
 """Items that begin a thread."""
@@ -141,7 +142,7 @@ def _document(story: dict, parts: list[str]) -> Record:
     url = f"https://news.ycombinator.com/item?id={record}"
     if story["gone"]:
         return Unextracted(record, "deleted", url=url)
-    text = "\n\n".join(filter(None, [story["title"], html_text(tidy(story["text"])), *parts]))
+    text = "\n\n".join(filter(None, [story["title"], html_text(plain_lines(story["text"])), *parts]))
     if not text:
         return Unextracted(record, "empty_text", url=url)
     meta: dict[str, object] = {"type": story["type"], "comments": len(parts)}

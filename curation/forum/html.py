@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from lxml import etree
 
-from gristmill.curation.forum.posts import tidy, without_unwanted
+from gristmill.curation.forum.posts import without_unwanted
+from gristmill.curation.markup import plain_lines
 
 
 def html_text(html: str) -> str:
@@ -17,12 +18,12 @@ def html_text(html: str) -> str:
     Code blocks keep every character (but white space at line ends), even inside lists.
     """
     if "<" not in html and "&" not in html:
-        return tidy(html).strip()
+        return plain_lines(html).strip()
     # A parser target, not a tree: no nesting depth at which text is lost, and a third of the time of a walk. Splitting
     # sound HTML at its tags, without the parser, was no faster: the time goes into building the text.
     parser = _parser()
     parser.feed(without_unwanted(html).encode())
-    return tidy(parser.close())
+    return plain_lines(parser.close())
 
 
 _BLOCKS = frozenset(

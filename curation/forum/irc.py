@@ -17,7 +17,7 @@ from gristmill.curation.documents import (
     Unextracted,
     UnreadableFile,
 )
-from gristmill.curation.forum.posts import tidy
+from gristmill.curation.markup import plain_lines
 
 MAX_DAY_BYTES = 16 * 2**20
 """A longer day, such as a log of years without dates, goes on in a document of its own."""
@@ -120,7 +120,7 @@ class _Day:
         if not self.spoken:
             return Unextracted(place, "empty_text")
         meta = {"lines": len(self.spoken), "events": self.events}
-        return Extracted(place, tidy("\n".join(self.spoken)), created=self.date, meta=meta)
+        return Extracted(place, plain_lines("\n".join(self.spoken)), created=self.date, meta=meta)
 
 
 def _read_line(line: str) -> tuple[str, str | None]:

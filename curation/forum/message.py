@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 from gristmill.curation.forum.html import html_text
-from gristmill.curation.forum.posts import tidy
 from gristmill.curation.forum.signatures import DELIMITER
+from gristmill.curation.markup import plain_lines
 
 MAX_TEXT_BYTES = 8 * 2**20
 """A longer text is no mail that somebody wrote: the message is a named drop, `message_too_large`."""
@@ -95,7 +95,7 @@ def _unfolded(headers: dict[bytes, bytes], name: bytes) -> str:
 
 
 def _ids(value: str) -> list[str]:
-    return [found if found.isascii() and found.isprintable() else tidy(found) for found in _IDS.findall(value)]
+    return [found if found.isascii() and found.isprintable() else plain_lines(found) for found in _IDS.findall(value)]
 
 
 def _date(value: str) -> datetime.datetime | None:
@@ -115,7 +115,7 @@ def _header_text(value: str) -> str:
             value = "".join(part if isinstance(part, str) else decode(part, charset) for part, charset in parts)
         except (email.errors.HeaderParseError, ValueError):
             pass  # the words stay as they were sent
-    return tidy(value)
+    return plain_lines(value)
 
 
 def decode(data: bytes, charset: str | None) -> str:
@@ -269,7 +269,7 @@ def _text(headers: dict[bytes, bytes], body: bytes, kind: str, parameters: dict[
         if _SIGNED.search(text):
             text = _SIGNED.sub("", text).replace("\n- -", "\n-")
     # A signature's `-- ` keeps the space that tells it from a comment of SQL.
-    return DELIMITER.join(map(tidy, _DELIMITER_LINE.split(text))) if DELIMITER in text else tidy(text)
+    return DELIMITER.join(map(plain_lines, _DELIMITER_LINE.split(text))) if DELIMITER in text else plain_lines(text)
 
 
 _QUOTED = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?$)", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What posts of all formats share: tidy text, replies below what they answer, dates, and the options of kind forum."""
+"""What posts of all formats share: replies below what they answer, dates, and the options of kind forum."""
 
 import datetime
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.markup import plain_lines
 
 MAX_THREAD_BYTES = 64 * 2**20
 """What a thread may hold in memory; its posts beyond are named drops, `thread_too_large`."""
@@ -45,28 +46,6 @@ def chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ufffe\uffff]")  # what either of the others changes
-_ODD_BYTES = bytes([*range(9), *range(11, 32), 127])
-_LINE_ENDS = re.compile("\r\n?|\x0c|\x85|\u2028|\u2029")
-
-
-def tidy(text: str) -> str:
-    """The text with "\\n" line ends and without control characters, lone surrogates and trailing white space."""
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()
-    if _has_odd(text):
-        text = _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))
-    if " \n" in text or "\t\n" in text or "\xa0\n" in text:
-        # Line by line: one regex that removes them is quadratic on runs of spaces.
-        text = "\n".join([line.rstrip(" \t\xa0") for line in text.split("\n")])
-    return text.rstrip(" \t\xa0")
-
-
-def _has_odd(text: str) -> bool:
-    if not text.isascii():
-        return bool(_ODD.search(text))
-    data = text.encode()  # half the regex's time
-    return len(data.translate(None, _ODD_BYTES)) < len(data)
 
 
 def without_unwanted(text: str) -> str:
@@ -76,7 +55,7 @@ def without_unwanted(text: str) -> str:
 
 def one_line(value: object) -> str:
     """A title or name as one tidy line; "" for what is no string."""
-    return " ".join(tidy(value).split()) if isinstance(value, str) else ""
+    return " ".join(plain_lines(value).split()) if isinstance(value, str) else ""
 
 
 def said(author: str, words: str) -> str:

@@ -19,9 +19,10 @@ from gristmill.curation.documents import (
     Unextracted,
     UnreadableFile,
 )
-from gristmill.curation.forum.posts import MAX_THREAD_BYTES, iso_time, one_line, reading_order, said, tidy
+from gristmill.curation.forum.posts import MAX_THREAD_BYTES, iso_time, one_line, reading_order, said
 from gristmill.curation.forum.rows import rows
 from gristmill.curation.forum.sorting import Grouped
+from gristmill.curation.markup import plain_lines
 
 _ID = re.compile(r"(?:t[13]_)?([0-9a-z]{1,12})")
 _TAKEN_BACK = re.compile(r"\s*\[\s*(deleted|removed)(?: by \w[\w ]{0,30})?\s*\]\s*", re.IGNORECASE)
@@ -109,7 +110,7 @@ def _words(post: dict) -> tuple[str, str | None]:
     taken_back = _TAKEN_BACK.fullmatch(post["words"][:60])
     if taken_back:
         return "", taken_back[1].lower()
-    words = tidy(_unescaped(post["words"])).strip()
+    words = plain_lines(_unescaped(post["words"])).strip()
     return words, None if words else "empty_text"
 
 

@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 
 from gristmill.curation.archives import decompressed
 from gristmill.curation.documents import Unextracted, UnreadableFile
+from gristmill.curation.text.tables import parquet_rows
 
 MAX_ROW_BYTES = 64 * 2**20
 """A longer line is passed over as `malformed_json`: no post is as long."""
 
-_BATCH_ROWS = 512
-
 
 def rows(stream: BinaryIO) -> Iterator[tuple[int, dict | Unextracted]]:
-    """The rows of a file as (number from 1, value), or what is wrong with it: `malformed_json` or `malformed_row`.
+    """The rows of a file as (number from 1, value), or what is wrong with it: `malformed_json` or `malformed_row`,
+    of parquet `undecodable` for a row, `damaged_rows` for the rest of a row group.
 
     Blank lines are counted, but passed over. The record of a bad row is `row` and its number, which in a file of JSON
     lines is that of the line.
@@ -27,6 +27,8 @@ def rows(stream: BinaryIO) -> Iterator[tuple[int, dict | Unextracted]]:
     for number, row in _parquet_rows(stream) if magic == b"PAR1" else _json_rows(decompressed(stream)):
         if row is None:
             yield number, Unextracted(f"row{number}", "malformed_json")
+        elif isinstance(row, Unextracted):
+            yield number, Unextracted(f"row{number}", row.rule, row.value)
         elif not isinstance(row, dict):
             yield number, Unextracted(f"row{number}", "malformed_row")
         else:
@@ -43,15 +45,9 @@ def parquet_columns(stream: BinaryIO) -> tuple[str, ...]:
         stream.seek(0)
 
 
-def _parquet_rows(stream: BinaryIO) -> Iterator[tuple[int, dict]]:
-    number = 0
-    try:
-        for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(_BATCH_ROWS):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UnreadableFile(f"the parquet file is damaged after {number:,} rows ({error}); fetch it again") from error
+def _parquet_rows(stream: BinaryIO) -> Iterator[tuple[int, dict | Unextracted]]:
+    for place, row in parquet_rows(stream, list, 0, None):
+        yield int(place.removeprefix("row=")) + 1, row
 
 
 def _json_rows(stream: BinaryIO) -> Iterator[tuple[int, object]]:

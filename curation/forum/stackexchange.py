@@ -20,9 +20,10 @@ from gristmill.curation.documents import (
     UnreadableFile,
 )
 from gristmill.curation.forum.html import html_text
-from gristmill.curation.forum.posts import MAX_THREAD_BYTES, ForumParams, one_line, tidy
+from gristmill.curation.forum.posts import MAX_THREAD_BYTES, ForumParams, one_line
 from gristmill.curation.forum.sorting import Grouped
 from gristmill.curation.forum.stackexchange_rows import rows
+from gristmill.curation.markup import plain_lines
 
 POST_TYPES = {
     "3": "wiki",
@@ -246,7 +247,7 @@ def _words(post: dict) -> str:
     """A post's body and the comments on it, in the order in which they were made."""
     parts = [html_text(post["body"])]
     for comment in sorted(post.get("comments", ()), key=lambda comment: comment["id"]):
-        if words := tidy(comment["text"]).strip():
+        if words := plain_lines(comment["text"]).strip():
             parts.append(f"Comment: {words}")
     return "\n\n".join(filter(None, parts))
 
@@ -262,7 +263,7 @@ def _licence(posts: list[dict]) -> str:
 def _licence_of(created: str | None, stated: str | None) -> str | None:
     """The licence of one post: the stated one, else by its date (https://stackoverflow.com/help/licensing)."""
     if stated:
-        return tidy(stated).replace(" ", "-")[:40]
+        return plain_lines(stated).replace(" ", "-")[:40]
     if not created or not re.match(r"\d{4}-\d\d-\d\d", created):
         return None
     version = "2.5" if created < "2011-04-08" else "3.0" if created < "2018-05-02" else "4.0"

@@ -80,6 +80,8 @@ def test_comments_are_found_in_an_archive():
         (b"Just prose.\n", "begins 'Just prose"),
         (b"\x00\xff\x01", "none of stackexchange"),
         (b'[{"id": 1}]', "one object per line"),
+        (b'{\n "id": 1\n}', "one object per line"),
+        (b'{"speaker": "A", "line": "Hi"}\n{"speaker": "B"}', "keys 'speaker', 'line', which are those of no format"),
         (b"7z\xbc\xaf'\x1c\x00", "7z x FILE"),
         (b'<?xml version="1.0"?><html/>', "none of"),
     ],

@@ -4,6 +4,9 @@ import io
 import json
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from gristmill.curation import forum
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted
 
@@ -72,6 +75,17 @@ def test_hacker_news_items_without_a_thread_are_named():
         Unextracted("1", "deleted", url=link + "1"),
         Unextracted("4", "empty_text", url=link + "4"),
     ]
+
+
+def test_a_parquet_row_that_is_no_text_costs_itself():
+    texts = pa.array([b"One.", b"\xff\xfe", b"Three."], pa.binary()).view(pa.string())
+    kinds, names = ["story"] * 3, ["Ann"] * 3
+    columns = {"id": [1, 2, 3], "type": kinds, "by": names, "title": ["A", "B", "C"], "text": texts}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    records = read(sink.getvalue())
+    assert [record.record for record in records if isinstance(record, Extracted)] == ["1", "3"]
+    assert [record for record in records if isinstance(record, Unextracted)] == [Unextracted("row2", "undecodable")]
 
 
 def test_a_chain_of_20_000_comments_is_one_thread():

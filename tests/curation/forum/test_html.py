@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation.forum.html import html_text
-from gristmill.curation.forum.posts import tidy
+from gristmill.curation.markup import plain_lines
 
 
 def test_code_is_exact_wherever_it_stands():
@@ -38,8 +38,8 @@ def test_deep_nesting_loses_no_text_and_does_not_swell():
 
 @given(st.text())
 def test_any_string_is_read_as_tidy_text(html):
-    for text in (html_text(html), tidy(html)):
-        assert text == tidy(text)
+    for text in (html_text(html), plain_lines(html)):
+        assert text == plain_lines(text)
         assert "\0" not in text
         assert "\r" not in text
         text.encode()
@@ -48,5 +48,5 @@ def test_any_string_is_read_as_tidy_text(html):
 @given(st.text(alphabet="ab \n<>&`'\"", max_size=60))
 def test_any_code_block_keeps_its_lines(code):
     found = html_text(f"<pre><code>{escape(code)}</code></pre>").split("\n")
-    lines = tidy(code.strip("\n")).split("\n")
+    lines = plain_lines(code.strip("\n")).split("\n")
     assert found[1:-1] == lines or not code.strip()

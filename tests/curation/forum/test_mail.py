@@ -12,7 +12,7 @@ from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Un
 from gristmill.curation.forum import mail
 from gristmill.curation.forum.mbox import FROM_LINE
 from gristmill.curation.forum.message import author_name
-from gristmill.curation.forum.posts import tidy
+from gristmill.curation.markup import plain_lines
 
 
 def message(identity, subject, body, author="ann at x.org (Ann Lee)", date="1 Nov 2020 10:00:00 +0100", **more):
@@ -314,7 +314,7 @@ def test_any_bytes_are_a_message_or_a_named_failure(data):
     in_mbox = read(b"From a Thu Nov  1 11:19:12 2001\n" + data)
     for record in alone + in_mbox:
         if isinstance(record, Extracted):
-            assert record.text == tidy(record.text)
+            assert record.text == plain_lines(record.text)
 
 
 def test_texts_wait_outside_of_memory_and_a_huge_thread_is_cut(monkeypatch):
@@ -363,7 +363,7 @@ def test_every_message_of_real_archives_is_accounted_for(samples, name):
     assert {record.rule for record in empty} <= {"empty_text"}
     assert len({record.record for record in documents + empty}) == len(documents + empty)
     text = "\n".join(record.text for record in documents)
-    assert text == tidy(text)
+    assert text == plain_lines(text)
     assert "HTML version deleted" not in text
     assert "\nReferences: <" not in text
     raw = (samples / "forum" / "mailinglist" / name).read_bytes()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gristmill.curation.forum import message
 from gristmill.curation.forum.message import decode, parse
-from gristmill.curation.forum.posts import tidy
+from gristmill.curation.markup import plain_lines
 
 
 def text_of(content_type: str, body: bytes, **headers: str) -> str:
@@ -119,7 +119,7 @@ def test_headers_may_be_broken():
 @given(st.binary(max_size=300), st.sampled_from([b"", b"Content-Type: multipart/mixed; boundary=a\n\n--a\n"]))
 def test_any_bytes_are_parsed(data, start):
     _, text = parse(start + data, 0)
-    assert re.sub("^-- $", "--", text, flags=re.MULTILINE) == tidy(text) or text.endswith("\n")
+    assert re.sub("^-- $", "--", text, flags=re.MULTILINE) == plain_lines(text) or text.endswith("\n")
     text.encode()
 
 
@@ -131,4 +131,4 @@ def test_the_standard_library_finds_the_same_text(samples, tmp_path):
         found, text = parse(raw, 0)
         assert found.message_id == mail["message-id"].strip("<> \n"), number
         if b"BEGIN PGP" not in raw:
-            assert text.split() == tidy(expected.decode("utf-8", "replace")).split()
+            assert text.split() == plain_lines(expected.decode("utf-8", "replace")).split()

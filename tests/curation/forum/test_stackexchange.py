@@ -8,8 +8,9 @@ import pytest
 
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
 from gristmill.curation.forum import stackexchange, stackexchange_rows
-from gristmill.curation.forum.posts import ForumParams, tidy
+from gristmill.curation.forum.posts import ForumParams
 from gristmill.curation.forum.stackexchange import site_of
+from gristmill.curation.markup import plain_lines
 
 BOM = "\ufeff"
 
@@ -248,7 +249,7 @@ def test_every_row_of_real_dumps_is_accounted_for(samples, site):
     assert len({record.record for record in documents(records)}) == SAMPLES[site][1]
     for record in documents(records):
         assert record.text.startswith(record.title)
-        assert record.text == tidy(record.text)
+        assert record.text == plain_lines(record.text)
         assert "<p>" not in record.text.split("```")[0]
 
 
