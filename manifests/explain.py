@@ -44,7 +44,7 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         if new_inputs.get(name) == old.inputs.get(name):
             continue
         step, _, rest = name.partition("/")
-        if step in ("raw", "benchmark", "own"):
+        if step in ("raw", "benchmark", "own", "model", "url_lists", "beside"):
             what = "new file" if name not in old.inputs else "gone:" if name not in new_inputs else "changed:"
             yield f"{what} {rest}"
         else:

@@ -8,6 +8,7 @@ reason; everything else is counted by what it is.
 import re
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from resiliparse.parse.encoding import detect_mime
@@ -26,6 +27,9 @@ from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Re
 VERSION = 3
 
 PARAMS = CrawlParams
+
+MODELS = (Path(__file__).with_name("content_model.json"),)
+"""Data that shape the output: they count by their content."""
 
 FORMATS = ("warc", "arc", "wet", "wat")
 """All are told by their content; the names are there for manifests that want to say so."""
