@@ -5,8 +5,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
-from gristmill.curation.markup import Paragraphs, collapsed, inline_text, parse_xml, plain_lines, tidy
+from gristmill.curation.markup import Paragraphs, collapsed, inline_text, parse_xml, plain_lines, superscript, tidy
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200) | st.text(
     alphabet="a \t\r\n\v\f\x85\u2028\u3000\xa0\0", max_size=60
@@ -70,3 +71,20 @@ def test_paragraphs_lists_and_lines():
     out.add("of it")
     assert out.text() == "One two\n\n- x\n- y\n\nEnd\nof it"
     assert out.line() == "One two - x - y End of it"
+
+
+@pytest.mark.parametrize(
+    ("raised", "text"),
+    [("–7", "⁻⁷"), ("*", "*"), ("∘", "°"), ("′", "′"), ("[1]", "[1]"), ("⊤", "^⊤"), ("a+b", "^(a+b)"), ("\u200b", "")],
+)
+def test_raised_signs_need_no_brackets(raised, text):
+    assert superscript(raised) == text
+
+
+def test_inline_text_of_what_is_nested_very_deep():
+    root = etree.Element("a")
+    element = root
+    for _ in range(5000):
+        element.text, element.tail = "x", "y"
+        element = etree.SubElement(element, "b")
+    assert inline_text(root) == "x" * 5000 + "y" * 4999

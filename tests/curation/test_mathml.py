@@ -1,6 +1,7 @@
 """MathML in one line of text."""
 
 import pytest
+from lxml import etree
 
 from gristmill.curation.markup import parse_xml
 from gristmill.curation.mathml import formula, tex_source
@@ -27,3 +28,17 @@ def test_constructs_are_linear(inner, text):
 def test_the_document_that_publishers_wrap_round_a_formula_is_removed():
     assert tex_source("\\documentclass[12pt]{minimal} \\begin{document}$$x^2$$\\end{document}") == "$$x^2$$"
     assert tex_source(" x_1 ") == "$x_1$"
+
+
+def test_an_accent_given_twice_is_written_once():
+    twice = "<math><mover><mover><mi>C</mi><mo>¯</mo></mover><mo>‾</mo></mover></math>"
+    assert formula(etree.fromstring(twice)) == "C\u0304"
+
+
+def test_a_formula_nested_very_deep_keeps_its_words():
+    root = etree.Element("math")
+    element = root
+    for _ in range(3000):
+        element = etree.SubElement(element, "mrow")
+    element.text = "x"
+    assert formula(root) == "x"
