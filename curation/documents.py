@@ -79,6 +79,7 @@ class Unextracted:
     value: float | None = None  # the number behind it, such as an HTTP status or a size in bytes
     url: str | None = None
     title: str | None = None
+    detail: str | None = None  # what was seen, in words, such as what an exception said
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,14 @@ from gristmill.curation.documents import (
 from gristmill.curation.ledger import DOCUMENT_FIELDS
 from gristmill.curation.remote import opened
 
-VERSION = 1
+VERSION = 2
 
 DROPPED_SCHEMA = pa.schema(
     [
         *DOCUMENT_FIELDS,
         pa.field("rule", pa.string(), nullable=False),
         pa.field("value", pa.float64()),
+        pa.field("detail", pa.string()),
     ]
 )
 """Documents whose text could not be had; they go straight to the ledger."""
@@ -140,7 +141,7 @@ def extract(
                     "title": record.title,
                 }
                 if isinstance(record, Unextracted):
-                    dropped.append({**row, "rule": record.rule, "value": record.value})
+                    dropped.append({**row, "rule": record.rule, "value": record.value, "detail": _plain(record.detail)})
                     continue
                 row |= {
                     "text": record.text,

@@ -335,7 +335,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
     assert with_text.num_rows == rows
     lost = shards.read_table(unit.path("dropped.arrow"))
     without_text = {
-        **{name: lost[name] for name in ("id", "source", "kind", "locator", "url", "title", "rule", "value")},
+        **{name: lost[name] for name in ("id", "source", "kind", "locator", "url", "title", "rule", "value", "detail")},
         "status": pa.array(["dropped"] * lost.num_rows, pa.string()),
         "stage": pa.array(["extract"] * lost.num_rows, pa.string()),
     }

@@ -159,7 +159,7 @@ def _document(
 ) -> Record:
     """The record of a page, from what the archive says of it and what became of its content."""
     if isinstance(outcome, Fault):
-        return Unextracted(offset, outcome.rule, outcome.value, url)
+        return Unextracted(offset, outcome.rule, outcome.value, url, detail=outcome.detail)
     charset, page = outcome
     if not page.text:
         return Unextracted(offset, "empty_text", 0.0, url, page.title)
