@@ -1,35 +1,42 @@
-"""Bytes of a source file to text: byte order mark, UTF-8, the encoding that its first lines declare, Windows-1252."""
+"""Bytes of a source file to text: byte order mark, UTF-8, the encoding that its first lines declare, a plausible guess."""
 
+import codecs
 import re
 
+from gristmill.curation.charsets import decoded as guessed
+
 _CODING = re.compile(rb"^(?:[^\n]*\n)?[^\n]{0,200}?coding[:=][ \t]*([-\w.]{2,30})")
-_LETTERS_OUTSIDE = 0.3
-"""More characters outside ASCII than this share is no Latin text."""
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_SNIFFED = 20_000
 
 
 def decoded(data: bytes) -> tuple[str, str] | None:
-    """The text and the name of its encoding, or None if no encoding makes text of it."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        declared = _CODING.match(data[:400])
-        encodings = ["utf-8-sig", *([declared[1].decode("ascii", "replace")] if declared else []), "cp1252"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
-        except (ValueError, TypeError):  # a codec of another sort, such as `idna`
-            continue
-        if encoding == "cp1252" and not _plausible(text):
-            return None
-        return text, "utf-8" if encoding == "utf-8-sig" else encoding.lower()
-    return None
+    """The text and the name of its encoding, or None if no encoding makes text of it.
+
+    A declaration (PEP 263, as Emacs and Vim read it) holds where the bytes are no UTF-8 and it can read them all.
+    """
+    if not data.startswith(_WIDE) and (text := _strictly(data, "utf-8-sig")) is not None:
+        return text, "utf-8"
+    declared = _CODING.match(data[:400])
+    if declared and not data.startswith(_WIDE):
+        name = declared[1].decode("ascii", "replace")
+        if (text := _strictly(data, name)) is not None:
+            return text, name.lower()
+    try:
+        text, name = guessed(data)
+    except UnicodeError:
+        return None
+    if _NO_TEXT.search(text, 0, _SNIFFED) and not data.startswith(_WIDE):
+        return None
+    return text, name
 
 
-def _plausible(text: str) -> bool:
-    """Whether a text read as Windows-1252 is one: letters outside ASCII are few, and control characters absent."""
-    start = text[:20_000]
-    outside = sum(1 for character in start if character > "\x7f")
-    control = sum(1 for character in start if character < " " and character not in "\t\n\r\f\v\x1b")
-    return not control and outside <= _LETTERS_OUTSIDE * len(start)
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    """The text in this encoding, None where it is not, or no encoding of text (`idna`) at all."""
+    try:
+        return data.decode(encoding)
+    except (LookupError, ValueError, TypeError):  # UnicodeDecodeError is a ValueError
+        return None

@@ -112,6 +112,23 @@ def test_names_that_are_no_utf8_and_sources_in_other_encodings():
     ]
 
 
+COMMENTS = {
+    "cp949": "이 함수는 두 수의 합을 계산하여 돌려준다. 입력은 정수여야 한다",
+    "koi8-r": "Эта функция считает сумму двух чисел и возвращает её",
+    "cp1251": "Эта функция считает сумму двух чисел и возвращает её",
+    "big5hkscs": "這個函數計算兩個數字的總和並且傳回結果",
+    "gb18030": "这个函数计算两个数字的总和并且返回结果",
+    "cp932": "この関数は二つの数の合計を計算して返します",
+}
+
+
+@pytest.mark.parametrize("encoding", COMMENTS)
+def test_comments_in_the_encodings_of_the_east_are_read(encoding):
+    text = f"// {COMMENTS[encoding]}\nint add(int a, int b) {{ return a + b; }}\n"
+    (found,) = records(tar([("r/add.c", text.encode(encoding))]), "r.tar")
+    assert (found.text.strip(), found.meta["encoding"]) == (text.strip(), encoding)
+
+
 def test_the_commit_of_a_github_archive_is_in_meta():
     commit = "0123456789abcdef0123456789abcdef01234567"
     data = tar(FILES, "w:gz", pax_headers={"comment": commit})
