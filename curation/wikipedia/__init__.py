@@ -17,7 +17,7 @@ from gristmill.curation.wikipedia import dump
 from gristmill.curation.wikipedia.names import disambiguation_templates, names
 from gristmill.curation.wikipedia.params import WikipediaParams
 from gristmill.curation.wikipedia.site import Site, parsed, site
-from gristmill.curation.wikipedia.wikitext import plain_text
+from gristmill.curation.wikipedia.wikitext import readable
 
 VERSION = 2
 FORMATS = ("mediawiki",)
@@ -113,7 +113,7 @@ def _record(found: dump.Page, wiki: Site, dump_date: str, params: WikipediaParam
     record, url = page_id or f"offset={found.place}", wiki.url(title)
     if rule := _why_not(body, wikitext):
         return Unextracted(record, rule, float(len(wikitext)), url=url, title=title)
-    text = plain_text(wikitext, wiki.hidden(), params)
+    text, dropped = readable(wikitext, wiki.hidden(), params)
     if not text:
         return Unextracted(record, "empty_text", float(len(wikitext)), url=url, title=title)
     created = _text(revision.get("timestamp"))
@@ -122,6 +122,7 @@ def _record(found: dump.Page, wiki: Site, dump_date: str, params: WikipediaParam
         "revision_id": _text(revision.get("id")),
         "wiki": wiki.dbname,
         "language": wiki.language,
+        "dropped_sentences": str(dropped or ""),
     }
     return Extracted(
         record=record,

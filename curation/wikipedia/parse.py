@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from gristmill.curation.wikipedia.names import file_prefixes, image_option
-from gristmill.curation.wikipedia.templates import guess, template_text
+from gristmill.curation.wikipedia.templates import carries_words, guess, template_text
 
 MAX_DEPTH = 40
 """Templates and links nested deeper than this say nothing (MediaWiki's own limit on expansion is 40)."""
@@ -24,6 +24,9 @@ KEPT = "\x02"
 CAPTION = "\x03"
 """Stands on both sides of a picture's caption, on the line of the picture."""
 
+HOLE = "\x04"
+"""Stands where a template was removed that says a number or a word of its sentence, which is broken without it."""
+
 _RAW = "nowiki|pre|math|chem|ce|syntaxhighlight|source"
 _DROPPED = "ref|references|gallery|timeline|score|imagemap|templatestyles|mapframe|maplink|graph|hiero|includeonly"
 _DROPPED += "|charinsert|inputbox|categorytree|templatedata|indicator|dynamicpagelist|slideshow|quiz"
@@ -33,6 +36,8 @@ _TOKEN = re.compile(
 )
 _BEFORE = re.compile(r"[^\W\d_][^\n\x01]*(?:[\s(（\[\"“„«‘—–/-]|(?<=[\u3040-\u9fff\uac00-\ud7af、。「『]))(?<!\n)'*\Z")
 _AFTER = re.compile(r"\s?(?<!\n)'*[\w,.;:!?)）」』”\"’»—–(\[\-、。，；]|\}\}\s?[\w,.;:)]")
+
+_WORDS_FOLLOW = re.compile(r" ?'*(?:[^\W\d_]|[%°€$])|&nbsp;")
 
 
 class _Frame:
@@ -127,6 +132,10 @@ def _close_braces(stack: list[_Frame], count: int, text: str, position: int) -> 
             said = template_text(name, arguments)
             if said is None and arguments and _AFTER.match(text, position):
                 said = _guessed(name, arguments, "".join(stack[-1].parts[-1][-6:])[-60:])
+            if not (said or "").strip(GONE + HOLE) and _leaves_a_hole(
+                name, arguments, stack[-1].parts[-1], text, position
+            ):
+                said = HOLE
         rest = opened - used
         if rest >= 2:
             stack.append(_Frame("{" * rest, stack[-1]))
@@ -144,6 +153,17 @@ def _guessed(name: str, arguments: list[str], before: str) -> str:
     if not _BEFORE.search(before):
         return ""
     return guess(name, arguments, in_brackets=before.rfind("(") > before.rfind(")") or before.endswith(("（", "[")))
+
+
+def _leaves_a_hole(name: str, arguments: list[str], before: list[str], text: str, position: int) -> bool:
+    """Whether a sentence goes on after a template that says a word of it, and has begun before it."""
+    left = "".join(before[-6:])[-60:]
+    amount = left.endswith(("$", "€", "£", "¥"))
+    if not (amount or _WORDS_FOLLOW.match(text, position)) or not carries_words(name, arguments):
+        return False
+    if amount:
+        return True
+    return bool(_BEFORE.search(left)) and not left.rstrip().endswith((".", "!", "?", ":", "。", "|"))
 
 
 def _abandon(stack: list[_Frame], depth: int) -> None:

@@ -188,10 +188,11 @@ def foreign_link(positional: Positional, named: Named) -> str:
 
 
 def century(positional: Positional, named: Named) -> str:
-    """French `{{s|XIX|e}}` as "XIXe siècle"; Russian `{{s|words}}` only keeps them on a line."""
+    """French `{{s|XIX|e}}` and `{{s|XIX}}` as "XIXe siècle"; Russian `{{s|words}}` only keeps them on a line."""
     if not positional or not _ROMAN.match(positional[0].upper()):
         return _at(positional, 0)
-    return "".join(positional[:2]) + " siècle"
+    ending = _at(positional, 1) or ("er" if positional[0].upper() == "I" else "e")
+    return f"{positional[0]}{ending} siècle"
 
 
 def as_of(positional: Positional, named: Named) -> str:

@@ -27,6 +27,9 @@ _NOT_WORDS = re.compile(
     r"https?:|//|\.(?:jpe?g|png|svg|gif|ogg|oga|webm|pdf)\b|[\x01=#{}<>\n]|\A[/\[]|\A[A-Z]{2,3}\Z", re.IGNORECASE
 )
 _LETTER = re.compile(r"[^\W\d_]")
+_COMPUTED = ("#expr", "#ifexpr", "#switch", "#property", "#statements", "#invoke", "#time", "formatnum", "plural")
+_DATA = re.compile(r"popula|einwohner|metadat|obyvatel|habitant|inwoner|inflation|abitanti|населени|人口|인구")
+"""Their argument names a row of a table that only the wiki has."""
 _GUESS_CHARACTERS = 120
 _GUESS_ARGUMENTS = 3
 
@@ -87,7 +90,7 @@ def guess(name: str, parts: list[str], in_brackets: bool = False) -> str:
     """
     if normal_name(name) in _SOUNDS:
         return "" if in_brackets or not parts else shown.first(*arguments(parts))
-    if not parts or len(parts) > _GUESS_ARGUMENTS:
+    if not parts or len(parts) > _GUESS_ARGUMENTS or _DATA.search(normal_name(name)):
         return ""
     positional, named = arguments(parts)
     if named:
@@ -98,6 +101,18 @@ def guess(name: str, parts: list[str], in_brackets: bool = False) -> str:
     if len(text) > _GUESS_CHARACTERS or not _LETTER.search(text) or _NOT_WORDS.search(text):
         return ""
     return text
+
+
+def carries_words(name: str, parts: list[str]) -> bool:
+    """Whether a call that gave nothing stands for a number or a word all the same: one that only the wiki knows.
+
+    An unknown template does, a computation, and a known one around such; boxes, notes and signs do not.
+    """
+    key = normal_name(name)
+    if ":" in key:
+        return key.partition(":")[0] in _COMPUTED
+    known = key in template_tables()["constants"] or key in _silent() or _SILENT.match(key) or key in _SOUNDS
+    return not known and (key not in _shows() or any("\x01" in part for part in parts))
 
 
 def _parser_function(name: str, parts: list[str]) -> str:

@@ -17,11 +17,15 @@ from gristmill.curation.wikipedia.lines import paragraphs, tidied
 from gristmill.curation.wikipedia.markup import without_markup
 from gristmill.curation.wikipedia.names import hidden_prefixes
 from gristmill.curation.wikipedia.params import WikipediaParams
-from gristmill.curation.wikipedia.parse import CAPTION, resolved
+from gristmill.curation.wikipedia.parse import CAPTION, GONE, resolved
+from gristmill.curation.wikipedia.sentences import without_broken_sentences
 
 _STRAY = re.compile(r"\{\{+|\}\}+|\[\[+|\]\]+|\{\||\|\}")
 _BRACKETS = re.compile(r"[{}\[\]|]")
 _CAPTION = re.compile(rf"{CAPTION}([^{CAPTION}]*){CAPTION}")
+_HATNOTE = re.compile(rf"\A[\s{GONE}]*+(?::+[ \t]*+''(?!')[^\n]*''[.\s]*?(?:\n|\Z))+")
+"""Indented italics before all else: "This article is about ...", where a wiki has no template for it."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff\xad]")
 _CONTROL_ESCAPED = re.compile(r"[\x00\x03-\x08\x0b-\x1f\x7f\ud800-\udfff\xad]")  # from &#12; and the like
 
@@ -35,14 +39,23 @@ def plain_text(wikitext: str, hidden_namespaces: Collection[str] = (), params: W
     >>> plain_text("'''Köln''' ({{lang-la|Colonia}}) is a [[city]].<ref>x</ref>")
     'Köln (Colonia) is a city.'
     """
+    return readable(wikitext, hidden_namespaces, params)[0]
+
+
+def readable(
+    wikitext: str, hidden_namespaces: Collection[str] = (), params: WikipediaParams | None = None
+) -> tuple[str, int]:
+    """As `plain_text`, with the number of sentences that were left out for lack of a word that only the wiki knows."""
     params = params or WikipediaParams()
     raw: list[str] = []
     text = _CONTROL.sub("", wikitext.replace("\r\n", "\n").replace("\r", "\n"))
     text = resolved(text, hidden_prefixes(frozenset(hidden_namespaces)), raw)
+    text = _HATNOTE.sub("", text, count=1)
     text = _with_captions(text) if params.captions == "keep" else _CAPTION.sub("", text)
-    text = html.unescape(without_markup(text, params.tables == "keep")).replace("\xa0", " ")
+    text, dropped = without_broken_sentences(without_markup(text, params.tables == "keep"))
+    text = html.unescape(text).replace("\xa0", " ")
     text = _without_strays(tidied(_CONTROL_ESCAPED.sub("", text)))
-    return paragraphs(text, raw)
+    return paragraphs(text, raw), dropped
 
 
 def _with_captions(text: str) -> str:

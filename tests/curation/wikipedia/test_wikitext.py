@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation.wikipedia.params import WikipediaParams
-from gristmill.curation.wikipedia.wikitext import plain_text
+from gristmill.curation.wikipedia.wikitext import plain_text, readable
 
 LEFT_OVER = ("{{", "}}", "[[", "]]", "<ref", "{|", "|}")
 
@@ -140,7 +140,54 @@ def test_names_of_a_wiki_s_own_namespaces_are_known_from_its_dump():
     assert plain_text(wikitext, ("attālis", "grupa")) == "Text"
 
 
+BROKEN = [
+    (
+        "It is large. It has {{Population|Berlin}} inhabitants. It is old and well known.",
+        "It is large. It is old and well known.",
+    ),
+    ("Sie ist alt und bekannt. Sie ist mit rund {{#expr: 3.7}} Millionen groß.", "Sie ist alt und bekannt."),
+    ("Je to velké město v Evropě. Žije zde {{Počet obyvatel}} obyvatel.", "Je to velké město v Evropě."),
+    (
+        "ドイツの北東部に位置する都市。およそ{{formatnum:{{#expr:{{Population|B}}/1000}}}}万人で最大。",
+        "ドイツの北東部に位置する都市。",
+    ),
+    ("A town (with {{pop}} people) in the hills of the land.", "A town in the hills of the land."),
+    ("It is about the money of the time. It cost ${{inflation|US|5|1929}}.", "It is about the money of the time."),
+]
+
+
+@pytest.mark.parametrize(("wikitext", "text"), BROKEN)
+def test_a_sentence_that_lacks_a_word_only_the_wiki_knows_is_left_out(wikitext, text):
+    assert readable(wikitext) == (text, 1)
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "text"),
+    [
+        ("A city.{{citation needed}} It is old {{cn}} and large.", "A city. It is old and large."),
+        ("A word{{unknown note|x}} and more.", "A word and more."),
+        ("{{Unknown box|a=1}}\nWords of it.", "Words of it."),
+        ("It is old {{flagicon|x}} and large.", "It is old and large."),
+        ("Has {{pop}} people.", "Has people."),  # nothing would be left
+    ],
+)
+def test_notes_and_boxes_break_no_sentence(wikitext, text):
+    assert readable(wikitext) == (text, 0)
+
+
+def test_a_note_in_italics_above_the_article_is_no_part_of_it():
+    note = ": ''Hierdie artikel handel oor die stad. Vir ander, sien [[Berlyn (dubbelsinnig)]].''\n"
+    assert plain_text(note + "'''Berlyn''' is 'n stad.") == "Berlyn is 'n stad."
+    assert plain_text("Text.\n: ''An indented line.''") == "Text.\nAn indented line."
+
+
+def test_french_centuries_have_their_ending():
+    assert plain_text("au {{s|XIII}} et au {{s|I|er}}, au {{s|I}}") == "au XIIIe siècle et au Ier siècle, au Ier siècle"
+
+
 HOSTILE = {
+    "broken sentences": "It has {{pop}} men. " * 20_000,
+    "one long broken sentence": "It has {{pop}} men (and {{pop}} more " * 20_000,
     "open templates": "{{" * 100_000,
     "open links": "[[" * 100_000,
     "nested templates": "{{a|" * 50_000 + "}}" * 50_000,
