@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation.code.fingerprints import recognise
-from gristmill.curation.code.licences import Folders, notice, package_licence, spdx_header
+from gristmill.curation.code.licences import Folders, notice, spdx_header
+from gristmill.curation.code.package_licences import package_licence
 from gristmill.curation.code.spdx import COPYLEFT, PERMISSIVE, allowed, from_words, names, parse
 
 PERMISSION = (
