@@ -13,7 +13,7 @@ _ADDRESS = re.compile(
 _ABBREVIATED = re.compile(r"\bCC[- ](BY(?:-NC)?(?:-ND|-SA)?)[- ](\d\.\d)\b", re.IGNORECASE)
 _WORDED = re.compile(
     r"creative commons attribution(?P<nc>[- ]non-?commercial)?(?:[- ](?P<kind>share-?alike|no-?deriv(?:ative)?s?))?"
-    r"(?: (?:works?|unported|international|generic|public|license|licence))*,?\s*\(?(?:v(?:ersion)?\.? ?)?(?P<version>\d\.\d)",
+    r"(?: (?:works?|unported|international|generic|public|license|licence))*,?\s*\(?(?:v(?:ersion)?\.? ?)?(?P<version>\d\.\d)?",
     re.IGNORECASE,
 )
 
@@ -21,7 +21,8 @@ _WORDED = re.compile(
 def licence_name(statement: str) -> str | None:
     """`CC-BY-4.0` for its URL or name; any other statement shortened to MAX_WORDS characters; None for an empty one.
 
-    Ported licences (`/3.0/us/`) keep their port as SPDX writes it: `CC-BY-3.0-US`.
+    Ported licences (`/3.0/us/`) keep their port as SPDX writes it: `CC-BY-3.0-US`. Where a statement names no version
+    there is none, for which SPDX has no identifier: `CC-BY`.
     """
     match = _ADDRESS.search(statement)
     if match:
@@ -36,6 +37,7 @@ def licence_name(statement: str) -> str | None:
     if match:
         kind = (match["kind"] or "").lower()
         suffix = "-SA" if kind.startswith("share") else "-ND" if kind else ""
-        return f"CC-BY{'-NC' if match['nc'] else ''}{suffix}-{match['version']}"
+        version = f"-{match['version']}" if match["version"] else ""
+        return f"CC-BY{'-NC' if match['nc'] else ''}{suffix}{version}"
     words = " ".join(statement.split())
     return words[:MAX_WORDS] or None

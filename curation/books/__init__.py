@@ -193,12 +193,26 @@ def _peeked(stream: BinaryIO) -> bytes:
     return head
 
 
+_OTHER_KINDS = {
+    "crawl": re.compile(rb"WARC/\d|filedesc://"),
+    "wikipedia": re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<mediawiki\b"),
+    "papers": re.compile(
+        rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?<(?:article|PubmedArticleSet|pmc-articleset)\b"
+    ),
+    "text": re.compile(rb'\{"[^"\n]{1,80}"\s*:'),
+    "forum": re.compile(rb"From \S+ .{0,80}\d\d:\d\d:\d\d"),
+}
+"""What files of other kinds begin with."""
+
+
 def _detected(head: bytes, name: str) -> str:
     if head.startswith(b"PK"):
         return "epub"
     looks_like = next((words for magic, words in _FOREIGN.items() if head.startswith(magic)), None)
     if looks_like is None and head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
         looks_like = "a Kindle book"
+    if other := next((kind for kind, pattern in _OTHER_KINDS.items() if pattern.match(head)), None):
+        raise UnreadableFile(f"{bare_name(name)} is no book; read it as `kind: {other}`")
     if looks_like is None and b"\0" in head and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         looks_like = "binary data"
     if looks_like:

@@ -14,7 +14,7 @@ from gristmill.curation.creative_commons import licence_name
         ("using the Attribution-ShareAlike 3.0 Unported (CC BY-SA 3.0) license.", "CC-BY-SA-3.0"),
         ("the Creative Commons Attribution-NonCommercial-NoDerivs License 2.5", "CC-BY-NC-ND-2.5"),
         ("under the Creative Commons Attribution License (version 4.0)", "CC-BY-4.0"),
-        ("the Creative Commons Attribution License", "the Creative Commons Attribution License"),
+        ("the Creative Commons Attribution License", "CC-BY"),
         ("Public domain\n in the USA.", "Public domain in the USA."),
         ("  ", None),
     ],

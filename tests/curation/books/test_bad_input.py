@@ -152,3 +152,19 @@ def test_an_html_page_above_the_limit_is_named(monkeypatch):
     monkeypatch.setattr(formats, "MAX_PAGE_BYTES", 1000)
     [record] = read(b"<html><body>" + b"<p>word</p>" * 1000)
     assert (record.rule, record.value) == ("document_too_large", 11_012.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"WARC/1.0\r\nWARC-Type: response\r\n\r\n", "crawl"),
+        (b'<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/">\n', "wikipedia"),
+        (b'<?xml version="1.0"?>\n<!DOCTYPE article>\n<article>\n', "papers"),
+        (b'{"id": 1, "text": "A mill."}\n', "text"),
+        (b"From ann@mill.example Mon Nov  2 10:00:00 2026\n", "forum"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_of_another_kind_is_no_book(data, kind):
+    with pytest.raises(UnreadableFile, match=f"is no book; read it as `kind: {kind}`"):
+        list(books.read(io.BytesIO(data), "a", ReadOptions()))
