@@ -139,7 +139,7 @@ def test_a_web_address_is_a_path_like_any_other(tmp_path, server):
 
 
 def test_a_web_address_that_is_gone_says_so(tmp_path, server):
-    with pytest.raises(MissingInput, match="404.*no such file; correct the URL"):
+    with pytest.raises(MissingInput, match=r"404.*no such file; correct the URL"):
         expand([f"{server}/gone.jsonl"], (tmp_path,))
 
 
