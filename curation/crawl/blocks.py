@@ -12,39 +12,27 @@ from itertools import pairwise
 
 from lxml import etree
 
-from gristmill.curation.crawl.attributes import HIDDEN, TAG_BITS, attribute_bits
+from gristmill.curation.crawl.attributes import HIDDEN
+from gristmill.curation.crawl.tags import (
+    CELLS,
+    CODE_TAGS,
+    HEADINGS,
+    IS_BLOCK,
+    IS_COMMENT,
+    IS_END,
+    IS_INLINE,
+    IS_RAW,
+    KNOWN_TAGS,
+    LISTS,
+    RAW,
+    STRONG_TAGS,
+    VOID,
+    tag_of,
+)
 from gristmill.curation.mathml import formula, tex_source
 
 TEXT, HEADING, ITEM, CODE, ROW = range(5)
 """What a block is."""
-
-RAW = {
-    name: "/" + name
-    for name in (
-        "script", "style", "math", "svg", "iframe", "noembed", "noframes", "noscript", "xmp", "plaintext", "select",
-        "textarea", "template", "object", "audio", "video", "canvas",
-    )
-}  # fmt: skip
-"""Elements whose inside is no text of ours, and how they end."""
-
-BLOCK_TAGS = frozenset(
-    {
-        "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "dir", "div",
-        "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "h1", "h2", "h3", "h4", "h5", "h6",
-        "header", "hgroup", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "search", "section", "summary",
-        "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
-    }
-)  # fmt: skip
-VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
-)
-TIGHT = frozenset({"li", "tr", "td", "th", "dt", "dd", "tbody", "thead", "tfoot"})
-"""Elements that begin on a new line, without an empty one before it."""
-LISTS = frozenset({"ul", "ol", "menu", "dir"})
-CELLS = frozenset({"td", "th"})
-HEADINGS = {f"h{level}": level for level in range(1, 7)}
-SPECIAL = frozenset({"li", "pre", "tr"}) | LISTS | CELLS | frozenset(HEADINGS)
-"""Elements that mean more than the end of a line."""
 
 MAX_ROW_BLOCKS = 40
 MAX_CELL_CHARS = 300
@@ -52,57 +40,12 @@ MAX_CELL_CHARS = 300
 
 MAX_MATH_CHARS = 50_000
 
-# Marks of inline markup in a block's text; private-use characters that the text itself is cleared of.
-BOLD, END_BOLD, TICK = "\ue0b0", "\ue0b1", "\ue0b2"
-CODE_TAGS = {slash + tag: TICK for tag in ("code", "kbd", "samp", "tt") for slash in ("", "/")}
-STRONG_TAGS = {"b": BOLD, "strong": BOLD, "/b": END_BOLD, "/strong": END_BOLD}
-MARKS = str.maketrans("", "", BOLD + END_BOLD + TICK)
-
 ALT = re.compile(r'\balt="([^"]*)"')
 MATH_IMAGE = re.compile(r'\bclass="(?:[^"]*[\s_-])?(?:latex|tex|math)\b|mwe-math-fallback')
 RENDERED_MATH = re.compile(r'\bclass="(?:katex-html|MathJax(?:_Preview|_Display|_CHTML|_SVG)?\b|mjx-chtml|MJX-)|^mjx-')
 ALTTEXT = re.compile(r'\balttext="([^"]+)"')
 MATH_SIGNS = ("katex", "MathJax", "mjx-")
 """One of these is in every page whose formulas are drawn by a script."""
-INLINE_TAGS = frozenset({"br", "a", "/a", "hr", "button", "img", *CODE_TAGS, *STRONG_TAGS})
-
-IS_BLOCK, IS_END, IS_INLINE, IS_RAW, IS_COMMENT, IS_OTHER = range(1, 7)
-KIND_OF_TAG = (
-    dict.fromkeys(INLINE_TAGS, IS_INLINE)
-    | dict.fromkeys(BLOCK_TAGS, IS_BLOCK)
-    | dict.fromkeys(("/" + tag for tag in BLOCK_TAGS), IS_END)
-    | dict.fromkeys(RAW, IS_RAW)
-)
-
-Tag = tuple[int, str, int, str, bool, bool]
-"""Kind, name, bits, end tag, whether tight, whether special."""
-
-KNOWN_TAGS: dict[str, Tag] = {}
-"""Tags as they stand between "<" and ">", of all pages so far; most come again and again."""
-
-MAX_KNOWN_TAGS, MAX_KNOWN_CHARS = 20_000, 500
-
-
-def _tag(tag: str) -> Tag:
-    """What a tag is; remembered, without its attributes where they mean nothing here."""
-    end = tag.find(" ")
-    name = tag[:end] if end > 0 else tag
-    if end > 0 and name not in BLOCK_TAGS:
-        return KNOWN_TAGS.get(name) or _tag(name)
-    kind = KIND_OF_TAG.get(name, IS_COMMENT if name.startswith("!--") else IS_OTHER)
-    if kind == IS_BLOCK:
-        bits = TAG_BITS.get(name, 0) | (attribute_bits(tag) if end > 0 else 0)
-        info = (kind, name, bits, "/" + name, name in TIGHT, name in SPECIAL)
-    else:
-        bare = name[1:]
-        info = (kind, bare if kind == IS_END else name, 0, "", bare in TIGHT, bare in SPECIAL)
-    if len(tag) <= MAX_KNOWN_CHARS:
-        if len(KNOWN_TAGS) >= MAX_KNOWN_TAGS:
-            KNOWN_TAGS.clear()
-        KNOWN_TAGS[tag] = info
-    return info
-
-
 LINE_NUMBERS = re.compile(r"[\d\s]+")
 
 
@@ -181,7 +124,7 @@ class _Walk:
         next(pieces)
         for piece in pieces:
             tag, _, after = piece.partition(">")
-            info = seen.get(tag) or _tag(tag)
+            info = seen.get(tag) or tag_of(tag)
             kind = info[0]
             if self.hidden and kind not in (IS_RAW, IS_COMMENT):
                 if info[1] not in VOID:

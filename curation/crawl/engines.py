@@ -12,11 +12,12 @@ import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-from gristmill.curation.crawl.blocks import MARKS, Blocks, blocks
+from gristmill.curation.crawl.blocks import Blocks, blocks
 from gristmill.curation.crawl.completion import completed
 from gristmill.curation.crawl.content_model import chosen, content_probabilities
 from gristmill.curation.crawl.plain import clean
 from gristmill.curation.crawl.render import render
+from gristmill.curation.crawl.tags import MARKS
 
 MIN_CONTENT_CHARS = 250
 """Less main content than this is doubted, and compared with the sentences of the whole page."""

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from gristmill.curation.crawl.blocks import BOLD, CODE, END_BOLD, HEADING, ROW, TICK, Blocks
+from gristmill.curation.crawl.blocks import CODE, HEADING, ROW, Blocks
+from gristmill.curation.crawl.tags import BOLD, END_BOLD, TICK
 
 STRONG = re.compile(f"{BOLD}([^{BOLD}{END_BOLD}]*){END_BOLD}")
 INLINE_CODE = re.compile(f"{TICK}([^{TICK}]*){TICK}")

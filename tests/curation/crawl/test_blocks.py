@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
-from gristmill.curation.crawl.blocks import CODE, HEADING, ITEM, MARKS, ROW, TEXT, blocks
+from gristmill.curation.crawl.blocks import CODE, HEADING, ITEM, ROW, TEXT, blocks
+from gristmill.curation.crawl.tags import MARKS
 
 
 def parsed(html, markdown=False):
