@@ -12,8 +12,7 @@ from typing import BinaryIO
 from gristmill.curation.archives import MAX_MEMBER_BYTES, decompressed
 from gristmill.curation.code.spdx import from_words
 from gristmill.curation.documents import ReadOptions, Unextracted, UnreadableFile
-from gristmill.curation.text.rows import column_of, value_of
-from gristmill.curation.text.tables import Row, arrow_rows, parquet_rows
+from gristmill.curation.tables import Row, arrow_rows, column_of, parquet_rows, value_of
 
 COLUMNS = {
     "text": ("content", "code", "text"),

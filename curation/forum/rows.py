@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from gristmill.curation.archives import decompressed
 from gristmill.curation.documents import Unextracted, UnreadableFile
-from gristmill.curation.text.tables import parquet_rows
+from gristmill.curation.tables import parquet_rows
 
 MAX_ROW_BYTES = 64 * 2**20
 """A longer line is passed over as `malformed_json`: no post is as long."""

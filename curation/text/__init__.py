@@ -14,11 +14,11 @@ from typing import BinaryIO
 from gristmill.curation import archives
 from gristmill.curation.archives import MAX_MEMBER_BYTES, bare_name, decompressed
 from gristmill.curation.documents import Extracted, ReadOptions, Record, Unextracted, UnreadableFile
+from gristmill.curation.tables import Row, arrow_rows, parquet_rows
 from gristmill.curation.text.delimited import delimited_rows
 from gristmill.curation.text.jsonrows import json_lines, json_values
 from gristmill.curation.text.params import TextParams
 from gristmill.curation.text.rows import COLUMNS, clean, document, has_column
-from gristmill.curation.text.tables import Row, arrow_rows, parquet_rows
 
 VERSION = 3
 FORMATS = ("jsonl", "json", "parquet", "arrow", "csv", "tsv", "txt")

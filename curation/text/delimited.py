@@ -9,7 +9,7 @@ from typing import BinaryIO
 from gristmill.curation import archives
 from gristmill.curation.archives import MAX_MEMBER_BYTES, decompressed
 from gristmill.curation.documents import Unextracted, UnreadableFile
-from gristmill.curation.text.tables import Row
+from gristmill.curation.tables import Row
 
 DELIMITERS = {"csv": ",;|\t", "tsv": "\t"}
 """What may stand between fields; of several, the one that the header has most of."""

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from gristmill.curation.archives import MAX_MEMBER_BYTES, decompressed
 from gristmill.curation.documents import ReadOptions, Unextracted, UnreadableFile
-from gristmill.curation.text.tables import Row
+from gristmill.curation.tables import Row
 
 _CHUNK = 2**16
 _BETWEEN_VALUES = re.compile(r"[ \t\r\n,]*+")

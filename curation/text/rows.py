@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 
 from gristmill.curation.archives import MAX_MEMBER_BYTES
 from gristmill.curation.documents import Extracted, Record, Unextracted
+from gristmill.curation.tables import Row, column_of, value_of
 from gristmill.curation.text.dates import iso_date
-from gristmill.curation.text.tables import Row
 
 COLUMNS = {
     "text": ("text",),
@@ -124,13 +124,6 @@ def _without(value: Mapping, path: str) -> dict:
     return {**value, outer: _without(value[outer], inner)}
 
 
-def value_of(row: Row, field: str, columns: Mapping[str, str], usual: Mapping[str, tuple[str, ...]]) -> object:
-    """The row's value for one of our fields: by the manifest's columns, or else the first usual one that has any."""
-    if field in columns:
-        return column_of(row, columns[field])
-    return next((row[name] for name in usual[field] if row.get(name) is not None), None)
-
-
 def _value(row: Row, field: str, columns: Mapping[str, str]) -> object:
     return value_of(row, field, columns, COLUMNS)
 
@@ -146,16 +139,6 @@ def has_column(row: object, field: str, columns: Mapping[str, str]) -> bool:
         outer, dot, path = path.partition(".")
         row = row.get(outer) if dot else None
     return False
-
-
-def column_of(row: object, column: str) -> object:
-    """The value of a column, or of a field inside one by `outer.inner`."""
-    if not isinstance(row, Mapping):
-        return None
-    if column in row:
-        return row[column]
-    outer, dot, inner = column.partition(".")
-    return column_of(row.get(outer), inner) if dot else None
 
 
 def _plain(value: object) -> object:

@@ -121,3 +121,20 @@ def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[tuple[str, Row | 
         except (UnicodeDecodeError, ValueError, OverflowError):
             row = Unextracted(place, "undecodable")
         yield place, row
+
+
+def value_of(row: Row, field: str, columns: Mapping[str, str], usual: Mapping[str, tuple[str, ...]]) -> object:
+    """The row's value for one of our fields: by the manifest's columns, or else the first usual one that has any."""
+    if field in columns:
+        return column_of(row, columns[field])
+    return next((row[name] for name in usual[field] if row.get(name) is not None), None)
+
+
+def column_of(row: object, column: str) -> object:
+    """The value of a column, or of a field inside one by `outer.inner`."""
+    if not isinstance(row, Mapping):
+        return None
+    if column in row:
+        return row[column]
+    outer, dot, inner = column.partition(".")
+    return column_of(row.get(outer), inner) if dot else None
