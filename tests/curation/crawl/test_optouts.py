@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.crawl.optouts import in_headers, in_page
+from gristmill.curation.crawl.optouts import DIRECTIVES, TDM, in_headers, in_page
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_meta_tags_for_all_and_for_one(html, found):
 
 @given(st.text(st.sampled_from("<meta nrobs=\"'content,i:->!"), max_size=200))
 def test_any_text_has_an_answer(text):
-    in_page(text)
-    in_headers({"x-robots-tag": text, "tdm-reservation": text})
+    found = in_page(text) | in_headers({"x-robots-tag": text, "tdm-reservation": text})
+    assert {word.rpartition(":")[2] for word in found} <= DIRECTIVES | {TDM}
 
 
 def test_no_page_takes_long():
