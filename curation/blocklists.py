@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 
 from gristmill.curation.archives import bare_name, decompressed
-from gristmill.curation.remote import opened
+from gristmill.curation.raw_files import opened
 
 NOT_ALPHANUMERIC = re.compile("[^a-zA-Z0-9]+")
 """What separates the words of an address; letters beyond ASCII separate, too."""

@@ -29,7 +29,7 @@ from gristmill.curation.documents import (
     meta_json,
 )
 from gristmill.curation.ledger import DOCUMENT_FIELDS
-from gristmill.curation.remote import opened
+from gristmill.curation.raw_files import opened
 
 VERSION = 2
 

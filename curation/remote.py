@@ -10,20 +10,14 @@ import binascii
 import contextlib
 import email.utils
 import io
-import os
 import re
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
-import fsspec
 import requests
 import urllib3
-
-from gristmill.curation.code import git
 
 BUFFER_BYTES = 2**20
 
@@ -99,19 +93,6 @@ def without_credentials(url: str) -> str:
     'https://host/a'
     """
     return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", r"\1", url)
-
-
-def opened(path: str) -> BinaryIO:
-    """A local path or URL as a buffered binary file.
-
-    http(s) URLs are read by this module; those of other schemes by fsspec, whose files lack parts of Python's interface.
-    """
-    if is_http(path):
-        return io.BufferedReader(HttpFile(path), BUFFER_BYTES)
-    if "://" in path:
-        return io.BufferedReader(fsspec.open(path, "rb").open(), BUFFER_BYTES)
-    # A folder among the files is a git repository: see `gristmill.manifests.inputs.expand_repositories`.
-    return git.archive(Path(path)) if os.path.isdir(path) else open(path, "rb")
 
 
 def described(url: str) -> Described:

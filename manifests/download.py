@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 import fsspec
 import xxhash
 
+from gristmill.curation.raw_files import opened
 from gristmill.curation.remote import (
     BUFFER_BYTES,
     Changed,
@@ -28,7 +29,6 @@ from gristmill.curation.remote import (
     HttpFile,
     RemoteError,
     is_http,
-    opened,
     without_credentials,
 )
 from gristmill.manifests.store import atomic_write

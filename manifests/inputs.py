@@ -20,7 +20,8 @@ import xxhash
 from gristmill.curation.archives import decompressed
 from gristmill.curation.code import git
 from gristmill.curation.documents import UnreadableFile
-from gristmill.curation.remote import described, is_http, opened
+from gristmill.curation.raw_files import opened
+from gristmill.curation.remote import described, is_http
 from gristmill.manifests import hub
 from gristmill.manifests.download import cached
 from gristmill.manifests.store import atomic_write, file_digest

@@ -23,7 +23,7 @@ from gristmill.curation.extract import extract as extract_files
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
-from gristmill.curation.remote import opened
+from gristmill.curation.raw_files import opened
 from gristmill.manifests import own_code
 from gristmill.manifests.store import Unit
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation import remote
-from gristmill.curation.remote import Changed, HttpFile, RemoteError, described, opened
+from gristmill.curation.raw_files import opened
+from gristmill.curation.remote import Changed, HttpFile, RemoteError, described
 from tests.rough_server import rough_server
 
 CONTENT = random.Random(7).randbytes(300_000)

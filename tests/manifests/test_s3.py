@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gristmill.curation.remote import RemoteError, opened
+from gristmill.curation.raw_files import opened
+from gristmill.curation.remote import RemoteError
 from gristmill.manifests.download import Wanted, cached, fetch
 from gristmill.manifests.inputs import MissingInput, expand
 from tests.manifests.test_fetch import gristmill

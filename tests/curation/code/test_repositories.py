@@ -17,7 +17,7 @@ from gristmill.curation import archives
 from gristmill.curation.code import git, read
 from gristmill.curation.code.params import CodeParams
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Unextracted, UnreadableFile
-from gristmill.curation.remote import opened
+from gristmill.curation.raw_files import opened
 from gristmill.manifests import inputs
 
 MPL = b"Mozilla Public License Version 2.0"
