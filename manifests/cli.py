@@ -27,6 +27,7 @@ from gristmill.manifests.schema import Loaded
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status as run_status
 from gristmill.manifests.why import NotFound, explain_document
+from gristmill.manifests.wording import meant
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,7 +127,7 @@ def _run(
                     str(manifest),
                     None,
                     "",
-                    f"it has no step {until!r}{schema.meant(until, names)}; its steps: {', '.join(names)}",
+                    f"it has no step {until!r}{meant(until, names)}; its steps: {', '.join(names)}",
                 )
             ]
         )
@@ -199,7 +200,7 @@ def fetch(
     names = loaded.manifest.sources
     for name in source or ():
         if name not in names:
-            raise loaded.error(("sources",), f"there is no source {name!r}{schema.meant(name, names)}")
+            raise loaded.error(("sources",), f"there is no source {name!r}{meant(name, names)}")
     cache = store / "raw"
     wanted = wanted_files(dataclasses.replace(loaded, cache=cache), source or ())
     progress = FetchProgress(Console(stderr=True, highlight=False, soft_wrap=True), len(wanted))

@@ -5,9 +5,7 @@ knows pydantic. All problems of a manifest are reported at once, each with file,
 """
 
 import dataclasses
-import difflib
 import functools
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -25,6 +23,7 @@ from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
 from gristmill.manifests.source_lines import ManifestError, Problem, SourceLines
+from gristmill.manifests.wording import meant, messages
 from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
@@ -338,110 +337,25 @@ def _read_problems(name: str, source: Source) -> list[tuple[tuple, str]]:
         assert source.read_params is not None
     except ValidationError as error:
         known = [field.name for field in dataclasses.fields(params)]
-        return [((*place, *where), what) for where, what in _messages(error, known)]
+        return [((*place, *where), what) for where, what in messages(error.errors(), _keys_at, known)]
     return []
 
 
 def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Problem]:
-    found = {Problem(str(path), lines.line(where), _dotted(where), what): None for where, what in _messages(error)}
+    found = {
+        Problem(str(path), lines.line(where), _dotted(where), what): None
+        for where, what in messages(error.errors(), _keys_at)
+    }
     return sorted(found, key=lambda p: (p.line or 0, p.where))
 
 
-_BRANCH = re.compile(r".*\[.*|int|float|str|bool|list|dict|none", re.DOTALL)
-"""Parts of a place that pydantic adds where a value may be one of several things: `tuple[str, ...]`, `literal['all']`."""
-
-
-def _messages(error: ValidationError, known: Sequence[str] | None = None) -> list[tuple[tuple, str]]:
-    """(place, what is wrong and how to fix it); where a value may be one of several things, what it may be in one line."""
-    messages: list[tuple[tuple, str]] = []
-    choices: dict[tuple, list[Mapping]] = {}
-    for item in error.errors():
-        branch = [
-            n for n, part in enumerate(item["loc"]) if n > 0 and isinstance(part, str) and _BRANCH.fullmatch(part)
-        ]
-        branch = [n for n in branch if item["loc"][n - 1] != "sources"]  # a source may be called so
-        if branch:
-            choices.setdefault(item["loc"][: branch[0]], []).append(item)
-        else:
-            where = tuple(part for part in item["loc"] if part != "[key]")
-            messages.append((where, _explained(where, item, known)))
-    for where, items in choices.items():
-        wanted = list(dict.fromkeys(_wants(item).removeprefix("must be ") for item in items))
-        messages.append((where, f"must be {', or '.join(reversed(wanted))}, but it is {_shown(items[0]['input'])}"))
-    return messages
-
-
-def _explained(where: tuple, item: Mapping, known: Sequence[str] | None = None) -> str:
-    """What is wrong and how to fix it; `known` are the keys of the block, where the manifest's own do not tell."""
-    kind, text = item["type"], item["msg"]
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = known or _fields_at(where[:-1])
-        return f"unknown key{meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
-    if kind in ("missing", "missing_argument"):
-        return "missing; add it" + (f" (one of {', '.join(KINDS)})" if where[-1] == "kind" else "")
-    if kind == "literal_error":
-        choices = [str(choice) for choice in re.findall(r"'([^']*)'", item["ctx"]["expected"])]
-        return f"{item['input']!r} is not one of {', '.join(choices)}{meant(str(item['input']), choices)}"
-    if kind == "value_error":
-        return text.removeprefix("Value error, ")
-    wants = _wants(item)
-    if wants == _BLOCK:
-        known = known or _keys_of_block(where)
-        keys = f"; keys here: {', '.join(known)}" if known else ""
-        return f"{wants}, but it is {_shown(item['input'])}{keys}"
-    return f"{wants}, but it is {_shown(item['input'])}"
-
-
-def _wants(item: Mapping) -> str:
-    """What a value must be, in words."""
-    if item["type"] == "literal_error":
-        return f"must be {item['ctx']['expected']}"
-    if item["type"] in ("list_type", "tuple_type") and isinstance(item["input"], str):
-        return f"must be a list, such as [{item['input']}]"
-    limits = {name: int(v) if isinstance(v, float) and v.is_integer() else v for name, v in item.get("ctx", {}).items()}
-    for types, words in _WORDS.items():
-        if re.fullmatch(types, item["type"]):
-            return words.format(**limits)
-    return f"{item['msg'][:1].lower()}{item['msg'][1:]}"
-
-
-def _keys_of_block(where: tuple) -> list[str]:
-    """The keys of the block at a place; none where it is a mapping of names of the author's own."""
+def _keys_at(where: tuple, of_block: bool) -> list[str]:
+    """The keys that may stand at a place; none for a block that is a mapping of names of the author's own."""
     known = _fields_at(where)
+    if not of_block:
+        return known
     is_source = len(where) == 2 and where[0] == "sources"
     return known if is_source or known != list(Source.model_fields) else []
-
-
-_BLOCK = "must be a block of `key: value` lines"
-
-_WORDS = {
-    r"int_type|int_parsing|int_parsing_size|int_from_float": "must be a whole number",
-    r"float_type|float_parsing|finite_number": "must be a number",
-    r"string_type": "must be text (in quotes if it looks like a number)",
-    r"bool_type|bool_parsing": "must be true or false",
-    r"list_type|tuple_type|set_type": "must be a list, such as [a, b]",
-    r"dict_type|mapping_type|model_type|model_attributes_type|dataclass_type|dataclass_exact_type": _BLOCK,
-    r"greater_than": "must be more than {gt}",
-    r"greater_than_equal": "must be {ge} or more",
-    r"less_than": "must be less than {lt}",
-    r"less_than_equal": "must be {le} or less",
-    r"too_short": "must have at least {min_length} entries",
-    r"too_long": "must have at most {max_length} entries",
-    r"string_pattern_mismatch": "must be a name of letters, digits, _ - and ., that begins with a letter or digit",
-    r"none_required": "must be null",
-}
-"""pydantic's types of error, as regular expressions, in words for people who have never heard of it."""
-
-
-def _shown(value: object) -> str:
-    """A value as the manifest writes it, or nearly."""
-    if isinstance(value, str):
-        return repr(value)
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):
-        text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _fields_at(where: Sequence) -> list[str]:
@@ -468,11 +382,6 @@ def _annotations(block: Any) -> dict[str, Any]:
 def _block(annotation: Any) -> Any:
     options = [annotation, *get_args(annotation)]
     return next((o for o in options if _annotations(o)), None)
-
-
-def meant(word: str, known: Sequence[str] | Mapping) -> str:
-    close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _dotted(where: Sequence[str | int]) -> str:
