@@ -217,8 +217,16 @@ SLOW = {
 
 @pytest.mark.parametrize("name", SLOW)
 def test_lists_of_values_cost_no_more_than_their_length(name):
-    """About 6 MB/s on one core; it was 0.06 to 0.6."""
-    find("warm")
-    start = time.process_time()
-    find(SLOW[name])
-    assert len(SLOW[name]) / (time.process_time() - start) > 1e6  # a loaded machine, and a margin
+    """7 to 19 times what plain words of the same length cost in the same run."""
+    words = "the mill grinds what it is given " * (len(SLOW[name]) // 33)
+    assert best_of_three(SLOW[name]) < 60 * best_of_three(words)
+
+
+def best_of_three(text: str) -> float:
+    """The least processor time that a search took."""
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        find(text)
+        taken.append(time.process_time() - start)
+    return min(taken)
