@@ -1,0 +1,76 @@
+"""fastText models as files: their labels, their digest, and the one model a process loads of each.
+
+`.bin` (dense) and `.ftz` (quantised) are one format: a head of numbers, the dictionary of words and labels, and the
+matrices. Labels are read from the file itself, so that a manifest is checked without loading some gigabytes.
+"""
+
+import functools
+import hashlib
+import mmap
+import re
+import struct
+from pathlib import Path
+
+import fasttext
+
+PREFIX = "__label__"
+"""What a label begins with in fastText's files. Names here and in manifests are without it."""
+
+LINE_END = "</s>"
+"""fastText's word for the end of a line, at which it stops reading a text."""
+
+# Magic number, version, twelve integers and a double of parameters; then sizes of the dictionary (fastText's args.cc
+# and dictionary.cc). An entry of the dictionary is a name, a NUL, its count (int64) and its type (int8; 1: a label).
+_HEAD = struct.Struct("<14i d 3i 2q")
+_MAGIC, _MODEL, _NUM_LABELS = 0, 9, 17
+_LABEL = re.compile(rb"(?s)__label__([^\0]+)\0.{8}\x01")
+
+
+@functools.cache
+def model(path: str):
+    """The model of a file, loaded once a process: `predict(line, k, threshold, "strict")` lists (probability, label).
+
+    The line must end in a newline; k = -1: all labels. This is what fastText's Python class wraps to check and reshape.
+    """
+    labels(path)  # says what is wrong with a file that is no classifier
+    return fasttext.load_model(path).f
+
+
+@functools.cache
+def labels(path: str) -> tuple[str, ...]:
+    """The labels that a model can give, without `__label__`, the most frequent in its training first.
+
+    Raises ValueError for a file that is not a fastText classifier.
+    """
+    with open(path, "rb") as file:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or (numbers := _HEAD.unpack(head))[_MAGIC] != 793712314:
+            raise ValueError(f"{path} is not a fastText model: it does not begin as a .bin or .ftz file does")
+        if numbers[_MODEL] != 3 or not numbers[_NUM_LABELS]:
+            raise ValueError(f"{path} is a fastText model of word vectors; name one of supervised training")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = []
+            for match in _LABEL.finditer(data, _HEAD.size):
+                found.append(match[1].decode("utf-8", "replace"))
+                if len(found) == numbers[_NUM_LABELS]:  # the matrices follow
+                    return tuple(found)
+    raise ValueError(
+        f"{path} should have {numbers[_NUM_LABELS]} labels beginning with {PREFIX}, but has {len(found)}; is it cut off?"
+    )
+
+
+@functools.cache
+def digest(path: str) -> str:
+    """SHA-256 of the file, 64 hex digits: part of the key of everything that the model labelled."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shorn(label: str) -> str:
+    """A label without `__label__`, however it was written."""
+    return label.removeprefix(PREFIX)
+
+
+def resolved(path: Path | str) -> str:
+    """One spelling of a model's path, so that it is loaded once."""
+    return str(Path(path).resolve())
