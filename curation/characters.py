@@ -64,7 +64,7 @@ _APOSTROPHES = "'\u2019\uff07"  # the ASCII one, the typographic one, the fullwi
 
 
 def flags(codes: np.ndarray) -> np.ndarray:
-    """The flags of each code point, uint8; `codes` is uint8 (pure ASCII) or uint32."""
+    """The flags of each code point, uint8; `codes` is uint8 (pure ASCII), uint16 or uint32."""
     return _flag_table().take(codes)
 
 
@@ -74,12 +74,12 @@ def skeletons(codes: np.ndarray) -> np.ndarray:
 
 
 def folded(codes: np.ndarray) -> np.ndarray:
-    """Each code point without case, accents and typographic variety; 0 for a combining mark; the dtype of `codes`.
+    """Each code point without case, accents and typographic variety, uint32; 0 for a combining mark.
 
     "É", "e\u0301" and "e" are the same after folding, and so are the apostrophes. Characters whose full folding is
     longer than one letter ("ß") stay as they are.
     """
-    return _fold_table(codes.dtype.str).take(codes)
+    return _fold_table().take(codes)
 
 
 @cache
@@ -108,8 +108,8 @@ def _flag_table() -> np.ndarray:
 
 @cache
 def _skeleton_table(dtype: str) -> np.ndarray:
-    if dtype == np.dtype(np.uint8).str:
-        return _skeleton_table(np.dtype(np.uint32).str)[:256].astype(np.uint8)
+    if np.dtype(dtype).itemsize < 4:
+        return _skeleton_table(np.dtype(np.uint32).str)[: 1 << 8 * np.dtype(dtype).itemsize].astype(dtype)
     table = np.arange(_NUM_CODES, dtype=np.uint32)
     table[np.strings.isspace(table.view("U1"))] = BLANK
     table[_ZERO_WIDTH_SPACE] = BLANK
@@ -120,9 +120,7 @@ def _skeleton_table(dtype: str) -> np.ndarray:
 
 
 @cache
-def _fold_table(dtype: str) -> np.ndarray:
-    if dtype == np.dtype(np.uint8).str:
-        return _fold_table(np.dtype(np.uint32).str)[:256].astype(np.uint8)
+def _fold_table() -> np.ndarray:
     table = np.arange(_NUM_CODES, dtype=np.uint32)
     kinds = _flag_table()
     # Han and Hangul, four letters of five, have neither case nor accents, but compatibility Han has a base form.

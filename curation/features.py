@@ -18,11 +18,14 @@ import pyarrow.compute as pc
 from gristmill.curation import lines as line_rules
 from gristmill.curation import words
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
-from gristmill.curation.lines import LineMarks, Spans, ratio, total
-from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, is_repeat, ngram_repetition
-from gristmill.curation.words import Lines, SpanHasher, Tokens
+from gristmill.curation.compression import compressed_sizes
+from gristmill.curation.counts import ratio, total
+from gristmill.curation.equals import first_equal, numbered
+from gristmill.curation.lines import LineMarks, Spans
+from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
+from gristmill.curation.words import Lines, SpanHasher, Types
 
-VERSION: int = 1
+VERSION: int = 2
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""
@@ -44,6 +47,8 @@ _WHOLE = (
 _SHARES = (
     ("mean_word_length", "code points per word (Gopher)"),
     ("mean_line_length", "code points per line, blank lines and indentation included (BigCode)"),
+    ("compression_ratio", "bytes after LZ4 compression per byte of UTF-8 (the inverse of Whisper's, which takes zlib)"),
+    ("unigram_entropy", "Shannon entropy of the words without case and accents; nats (RedPajama)"),
     ("distinct_word_frac", "different words per word, without case and accents (RedPajama)"),
     ("alpha_word_frac", "tokens with a letter, per token (Gopher)"),
     ("hash_word_ratio", '"#" per token (Gopher)'),
@@ -80,6 +85,14 @@ _AFTER = (
 )
 AFTER_CUTS = {"fineweb": "_after_cuts", "c4": "_after_c4_cuts"}
 """Variant of C4's line cuts -> suffix of the features that see the text without the lines it removes."""
+
+
+def _exact_hash(word: str) -> int:
+    codes = np.frombuffer(word.encode(), dtype=np.uint8)
+    return SpanHasher(codes)(np.array([0]), np.array([len(codes)]))[0]
+
+
+_STOP_WORD_HASHES = np.array([_exact_hash(word) for word in STOP_WORDS])
 
 
 def _field(name: str, kind: pa.DataType, says: str) -> pa.Field:
@@ -120,13 +133,26 @@ class _Group:
     """Some whole documents as one stream of characters, each followed by a newline of ours."""
 
     starts: np.ndarray  # int64, documents + 1: where each starts in the stream, in code points, and the stream's end
-    tokens: Tokens
+    types: Types
+    token_type: np.ndarray  # int64 per token, which of `types`
     lines: Lines
     marks: LineMarks
+    values: dict[str, np.ndarray]  # per line, see `per_line`
     citations: Spans
     letters: np.ndarray  # int64 per document, like the next two
     numbers: np.ndarray
     uppers: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Occurrences:
+    """Which tokens of a group of documents are equal, each document by itself."""
+
+    offsets: np.ndarray  # int64, documents + 1: which tokens are whose
+    document: np.ndarray  # int64 per token
+    first: np.ndarray  # int64 per token: where the same token stands first in its document
+    counts: np.ndarray  # int64 per token: how often the token that stands first here occurs; 0 if it does not
+    leads: np.ndarray  # int64: the tokens that stand first
 
 
 GROUP_BYTES = 1 << 19
@@ -137,9 +163,7 @@ def measure(texts: pa.Array) -> Measured:
     """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls)."""
     if texts.null_count:
         raise ValueError(f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''")
-    parts = [_measure_group(stream, num_chars) for stream, num_chars in _groups(texts)]
-    if not parts:
-        parts = [_measure_group(b"\n", np.zeros(1, dtype=np.int64))]
+    parts = [_measure_group(*group) for group in _groups(texts if len(texts) else pa.array([""]))]
     columns, spans, spans_c4, hashes, counts = zip(*parts, strict=True)
     table = pa.Table.from_arrays(
         [pa.array(np.concatenate([part[field.name] for part in columns]), field.type) for field in FEATURES],
@@ -155,8 +179,9 @@ def measure(texts: pa.Array) -> Measured:
     )
 
 
-def _groups(texts: pa.Array) -> Iterator[tuple[bytes, np.ndarray]]:
-    """Whole documents, about `GROUP_BYTES` at a time: their bytes, each with a newline behind, and their code points."""
+def _groups(texts: pa.Array) -> Iterator[tuple[bytes, np.ndarray, np.ndarray]]:
+    """Whole documents, about `GROUP_BYTES` at a time: their bytes, each with a newline behind, how many code points each
+    has, and how many bytes a compressor makes of how many."""
     large = pa.large_string()
     closed = pc.binary_join_element_wise(texts.cast(large), pa.scalar("", large), pa.scalar("\n", large))
     num_chars = pc.utf8_length(closed).to_numpy(zero_copy_only=False).astype(np.int64) - 1
@@ -165,22 +190,26 @@ def _groups(texts: pa.Array) -> Iterator[tuple[bytes, np.ndarray]]:
     first = 0
     while first < len(closed):
         last = max(np.searchsorted(offsets, offsets[first] + GROUP_BYTES, side="right") - 1, first + 1)
-        yield values[offsets[first] : offsets[last]].to_pybytes(), num_chars[first:last]
+        edges = offsets[first : last + 1]
+        sizes = np.diff(edges) - 1, compressed_sizes(values, edges.tolist())
+        yield values[edges[0] : edges[-1]].to_pybytes(), num_chars[first:last], np.array(sizes)
         first = last
 
 
-def _measure_group(stream: bytes, num_chars: np.ndarray) -> tuple:
+def _measure_group(stream: bytes, num_chars: np.ndarray, sizes: np.ndarray) -> tuple:
     group = _scan(stream, num_chars)
-    tokens, lines, starts = group.tokens, group.lines, group.starts
-    of_tokens = np.searchsorted(tokens.start, starts)
+    lines, starts = group.lines, group.starts
     of_lines = np.searchsorted(lines.start, starts)
-    columns = _token_features(group, num_chars, of_tokens)
+    occurrences = _occurrences(group, of_lines)
+    columns = _token_features(group, num_chars, occurrences)
+    columns |= _word_features(group.types, group.token_type, occurrences)
     repeats = line_rules.repeated_lines(lines, of_lines)
     columns |= line_rules.line_repetition(lines, repeats, of_lines, num_chars)
-    values = line_rules.per_line(tokens, lines, group.marks, repeats)
+    values = group.values | {"repeated_chars": group.values["chars"] * repeats}
     columns |= line_rules.of_kept_lines(values, np.ones(len(lines.end), dtype=bool), of_lines)
     columns |= _line_features(group, num_chars, of_lines)
     columns["newline_word_ratio"] = ratio(columns["num_newlines"], columns["num_tokens"])
+    columns["compression_ratio"] = ratio(sizes[1], sizes[0])
     spans = []
     for variant, kept in line_rules.kept_lines(lines, group.marks).items():
         offsets, cut = line_rules.cuts(lines, kept, group.citations, of_lines, starts)
@@ -188,73 +217,108 @@ def _measure_group(stream: bytes, num_chars: np.ndarray) -> tuple:
         after["num_chars"] = num_chars - total(cut.end - cut.start, offsets)
         columns |= {name + AFTER_CUTS[variant]: after[name] for name, _ in _AFTER}
         spans.append(line_rules.span_array(offsets, cut))
-    return columns, *spans, tokens.folded[tokens.is_word], columns["num_words"]
+    word_hashes = group.types.folded.take(group.token_type)[group.types.is_word.take(group.token_type)]
+    return columns, *spans, word_hashes, columns["num_words"]
 
 
 def _scan(stream: bytes, num_chars: np.ndarray) -> _Group:
     starts = np.concatenate(([0], np.cumsum(num_chars + 1)))
     classes = {flag: np.zeros(len(num_chars), dtype=np.int64) for flag in (LETTER, NUMBER, UPPER)}
-    tokens, lines, marks, citations = [], [], [], []
+    types, token_types, lines, marks, values, citations = [], [], [], [], [], []
     base = 0
     for block in words.blocks(stream):
         codes = words.code_points(block)
-        block_tokens, block_lines, kinds = words.scan(codes)
-        block_marks, block_citations = line_rules.marks(block, codes, block_tokens, block_lines)
+        tokens, block_lines, kinds = words.scan(codes)
+        block_marks, block_citations = line_rules.marks(block, codes, tokens, block_lines)
         edges = np.clip(starts - base, 0, len(codes))
-        for flag, counts in classes.items():
-            counts += np.diff(words.class_totals(kinds, flag)[edges])
-        tokens.append(words.shifted(block_tokens, base))
+        for flag, sums in classes.items():
+            sums += total((kinds & flag) != 0, edges)
+        types.append(tokens.types)
+        token_types.append(tokens.type)
+        values.append(line_rules.per_line(tokens, block_lines, block_marks))
         lines.append(words.shifted(block_lines, base))
         citations.append(words.shifted(block_citations, base))
         marks.append(block_marks)
         base += len(codes)
-    return _Group(starts, *(words.joined(part) for part in (tokens, lines, marks, citations)), *classes.values())
+    return _Group(
+        starts,
+        *words.joined_types(types, token_types),
+        *(words.joined(part) for part in (lines, marks)),
+        {name: np.concatenate([part[name] for part in values]) for name in values[0]},
+        words.joined(citations),
+        *classes.values(),
+    )
 
 
-def _token_features(group: _Group, num_chars: np.ndarray, of_tokens: np.ndarray) -> dict[str, np.ndarray]:
-    tokens = group.tokens
-    lengths = tokens.end - tokens.start
-    num_tokens = np.diff(of_tokens)
-    num_words = total(tokens.is_word, of_tokens)
-    full_stops = np.where(tokens.first == ord("."), lengths // 3, 0)  # a run of full stops is one token
-    ellipses = full_stops + np.where(tokens.first == ord("…"), lengths, 0)
-    hashes = np.where(tokens.first == ord("#"), lengths, 0)
-    chars = ngram_repetition(tokens.exact, lengths, of_tokens)
+def _occurrences(group: _Group, of_lines: np.ndarray) -> _Occurrences:
+    offsets = np.concatenate(([0], np.cumsum(group.lines.num_tokens)))[of_lines]
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    first = first_equal((document * len(group.types.exact) + group.token_type).view(np.uint64))
+    counts = np.bincount(first, minlength=len(first))
+    return _Occurrences(offsets, document, first, counts, np.flatnonzero(counts > 0))
+
+
+def _token_features(group: _Group, num_chars: np.ndarray, found: _Occurrences) -> dict[str, np.ndarray]:
+    types, token_type, offsets = group.types, group.token_type, found.offsets
+    lengths = types.length.take(token_type)
+    visible = total(lengths, offsets)
+    num_tokens = np.diff(offsets)
+    symbols = np.flatnonzero(~types.is_word.take(token_type))
+    of_symbols = np.searchsorted(symbols, offsets)
+    num_words = num_tokens - np.diff(of_symbols)
+    symbol, run = types.first.take(token_type.take(symbols)), lengths.take(symbols)
+    full_stops = np.where(symbol == ord("."), run // 3, 0)  # a run of full stops is one token
+    ellipses = full_stops + np.where(symbol == ord("…"), run, 0)
+    hashes = np.where(symbol == ord("#"), run, 0)
+    chars = ngram_repetition(found.first, found.counts, lengths, found.document, offsets)
     return {
         "num_chars": num_chars,
         "num_tokens": num_tokens,
         "num_words": num_words,
-        "num_stop_words": _num_stop_words(tokens, of_tokens),
-        "mean_word_length": ratio(total(lengths * tokens.is_word, of_tokens), num_words),
-        "distinct_word_frac": _distinct_word_frac(tokens, of_tokens),
-        "alpha_word_frac": ratio(total(tokens.has_letter, of_tokens), num_tokens),
-        "hash_word_ratio": ratio(total(hashes, of_tokens), num_tokens),
-        "ellipsis_word_ratio": ratio(total(ellipses, of_tokens), num_tokens),
+        "mean_word_length": ratio(visible - total(run, of_symbols), num_words),
+        "alpha_word_frac": ratio(total(types.has_letter.take(token_type), offsets), num_tokens),
+        "hash_word_ratio": ratio(total(hashes, of_symbols), num_tokens),
+        "ellipsis_word_ratio": ratio(total(ellipses, of_symbols), num_tokens),
         "alpha_frac": ratio(group.letters, num_chars),
         "alnum_frac": ratio(group.letters + group.numbers, num_chars),
         "digit_frac": ratio(group.numbers, num_chars),
         "upper_frac": ratio(group.uppers, group.letters),
-        "space_frac": ratio(num_chars - total(lengths, of_tokens), num_chars),
+        "space_frac": ratio(num_chars - visible, num_chars),
         **{name.replace("_chars", "_char_frac"): ratio(count, num_chars) for name, count in chars.items()},
     }
 
 
-def _num_stop_words(tokens: Tokens, of_tokens: np.ndarray) -> np.ndarray:
-    document = np.repeat(np.arange(len(of_tokens) - 1), np.diff(of_tokens))
-    found = np.zeros((len(of_tokens) - 1, len(STOP_WORDS)), dtype=bool)
-    short = np.flatnonzero(tokens.end - tokens.start <= max(map(len, STOP_WORDS)))
-    for column, word in enumerate(STOP_WORDS):
-        code = np.frombuffer(word.encode(), dtype=np.uint8)
-        target = SpanHasher(code)(np.array([0]), np.array([len(code)]))
-        found[document[short[tokens.exact[short] == target]], column] = True
-    return found.sum(axis=1)
+def _word_features(types: Types, token_type: np.ndarray, found: _Occurrences) -> dict[str, np.ndarray]:
+    """What the vocabulary of each document tells, from its different tokens."""
+    document, leads = found.document.take(found.leads), found.leads
+    lead_type = token_type.take(leads)
+    num_stop_words = total(
+        np.isin(types.exact, _STOP_WORD_HASHES).take(lead_type), np.searchsorted(leads, found.offsets)
+    )
+
+    is_word = types.is_word.take(lead_type)
+    document, leads, lead_type = document[is_word], leads[is_word], lead_type[is_word]
+    _, word = numbered(first_equal(types.folded))
+    first = first_equal((document * len(word) + word.take(lead_type)).view(np.uint64))
+    counts = np.bincount(first, weights=found.counts.take(leads), minlength=len(first))
+    different = np.flatnonzero(counts > 0)
+    document, counts = document.take(different), counts.take(different)
+    num_documents = len(found.offsets) - 1
+    num_words = np.bincount(document, weights=counts, minlength=num_documents)
+    num_different = np.bincount(document, minlength=num_documents)
+    return {
+        "num_stop_words": num_stop_words,
+        "distinct_word_frac": ratio(num_different, num_words),
+        "unigram_entropy": _entropy(document, counts, num_words),
+    }
 
 
-def _distinct_word_frac(tokens: Tokens, of_tokens: np.ndarray) -> np.ndarray:
-    document = np.repeat(np.arange(len(of_tokens) - 1), np.diff(of_tokens))[tokens.is_word]
-    again = is_repeat(tokens.folded[tokens.is_word], document)
-    offsets = np.searchsorted(document, np.arange(len(of_tokens)))
-    return ratio(np.diff(offsets) - total(again, offsets), np.diff(offsets))
+def _entropy(document: np.ndarray, counts: np.ndarray, num_words: np.ndarray) -> np.ndarray:
+    """Of each document's word distribution, from how often each different word occurs: log N - sum(c log c) / N."""
+    surprise = np.bincount(document, weights=counts * np.log(counts), minlength=len(num_words))
+    entropy = np.log(np.maximum(num_words, 1)) - ratio(surprise, num_words)
+    # Libraries for mathematics differ in a logarithm's last bit; a feature has the same bytes everywhere.
+    return np.maximum(np.round(entropy, 9), 0.0)
 
 
 def _line_features(group: _Group, num_chars: np.ndarray, of_lines: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation.characters import TERMINAL, flags
+from gristmill.curation.counts import Rank, ratio, total
 from gristmill.curation.repetition import is_repeat
 from gristmill.curation.words import Lines, SpanHasher, Tokens, last_characters
 
@@ -35,9 +36,11 @@ _CUT_PHRASES = (
     b"use of cookies",
     b"use cookies",
 )
-_CITATION = r"\[(?:[0-9]*|edit|citation needed)\]"
-_CITATIONS = re.compile(f"{_CITATION}(?:{_CITATION})*")  # starts with a literal, which `re` finds much faster
-_C4_TERMINAL = np.array([ord(character) for character in ".?!\"'"], dtype=np.uint32)
+_CITATION = rb"\[(?:[0-9]*|edit|citation needed)\]"
+_CITATIONS = re.compile(_CITATION + rb"(?:" + _CITATION + rb")*")  # starts with a literal, which `re` finds much faster
+_C4_TERMINAL = np.isin(
+    np.arange(128), [ord(character) for character in ".?!\"'"]
+)  # per code point; the last for all else
 _BULLETS = np.array([ord("•"), ord("-")], dtype=np.uint32)
 _FULL_STOP, _ELLIPSIS, _CURLY_BRACKET = ord("."), ord("…"), ord("{")
 
@@ -63,14 +66,16 @@ class Spans:
 def marks(block: bytes, codes: np.ndarray, tokens: Tokens, lines: Lines) -> tuple[LineMarks, Spans]:
     """The marks of a block's lines, and where its citation markers stand."""
     lowered = block.lower()
-    breaks = lines.end if len(codes) == len(block) else np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
+    # Bytes and code points have the same lines; where bytes are more, their newlines stand elsewhere.
+    breaks = lines.end if len(codes) == len(block) else np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
     curly = np.zeros(len(lines.end), dtype=bool)
-    curly[np.searchsorted(lines.end, tokens.start[tokens.first == _CURLY_BRACKET])] = True
+    if b"{" in tokens.letters:
+        curly[np.searchsorted(lines.end, np.flatnonzero(codes == _CURLY_BRACKET))] = True
     citations = _citations(block, codes)
     return (
         LineMarks(
-            cut_phrase=_lines_with(lowered, _CUT_PHRASES, breaks),
-            lorem_ipsum=_lines_with(lowered, (b"lorem ipsum",), breaks),
+            cut_phrase=_lines_with(lowered, _CUT_PHRASES, breaks, tokens.letters),
+            lorem_ipsum=_lines_with(lowered, (b"lorem ipsum",), breaks, tokens.letters),
             curly_bracket=curly,
             c4_terminal=_c4_terminal(codes, lines, citations),
         ),
@@ -78,10 +83,11 @@ def marks(block: bytes, codes: np.ndarray, tokens: Tokens, lines: Lines) -> tupl
     )
 
 
-def _lines_with(lowered: bytes, phrases: tuple[bytes, ...], breaks: np.ndarray) -> np.ndarray:
+def _lines_with(lowered: bytes, phrases: tuple[bytes, ...], breaks: np.ndarray, letters: bytes) -> np.ndarray:
     found = []
     for phrase in phrases:
-        place = lowered.find(phrase)
+        # Few blocks have all words of a phrase, and the different words are a tenth of the text.
+        place = lowered.find(phrase) if all(word in letters for word in phrase.split()) else -1
         while place >= 0:
             found.append(place)
             place = lowered.find(phrase, lowered.index(b"\n", place))  # once a line is enough
@@ -91,8 +97,11 @@ def _lines_with(lowered: bytes, phrases: tuple[bytes, ...], breaks: np.ndarray) 
 
 
 def _citations(block: bytes, codes: np.ndarray) -> Spans:
-    spans = [match.span() for match in _CITATIONS.finditer(block.decode())] if b"[" in block else []
+    spans = [match.span() for match in _CITATIONS.finditer(block)] if b"[" in block else []
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    if len(spans) and len(codes) < len(block):  # from bytes to code points
+        begins = Rank((np.frombuffer(block, np.uint8) & 0xC0) != 0x80)
+        start, end = begins(start), begins(end)
     # At a line's end the space before goes too. A block ends in a newline, so there is a character on either side.
     return Spans(start - ((codes[end % len(codes)] == ord("\n")) & (codes[start - 1] == ord(" "))), end)
 
@@ -105,7 +114,8 @@ def _c4_terminal(codes: np.ndarray, lines: Lines, citations: Spans) -> np.ndarra
         closing = citations.end == lines.text_end[line]
         line, start = line[closing], citations.start[closing]
         last[line] = last_characters(codes, lines.text_start[line], np.maximum(start, lines.text_start[line]))
-    return np.isin(last[:, 0], _C4_TERMINAL) & ~(last == _FULL_STOP).all(axis=1)
+    dots = (last[:, 0] == _FULL_STOP) & (last[:, 1] == _FULL_STOP) & (last[:, 2] == _FULL_STOP)
+    return _C4_TERMINAL[np.minimum(last[:, 0], 127)] & ~dots
 
 
 def kept_lines(lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
@@ -168,18 +178,6 @@ def span_array(offsets: np.ndarray, spans: Spans) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-def total(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Sums per document of values per line or token; int64; 0 where a document has none."""
-    running = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=running[1:])
-    return np.diff(running[offsets])
-
-
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part / whole` as float64, 0 where there is no whole."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=np.asarray(whole) > 0)
-
-
 def line_repetition(
     lines: Lines, repeats: np.ndarray, offsets: np.ndarray, num_chars: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -218,33 +216,34 @@ def repeated_lines(lines: Lines, offsets: np.ndarray) -> np.ndarray:
     return repeats
 
 
-def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks, repeats: np.ndarray) -> dict[str, np.ndarray]:
-    """What `of_kept_lines` adds up: counts and yes or no for each line."""
-    owner = np.repeat(np.arange(len(lines.end)), lines.num_tokens)
+def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
+    """What `of_kept_lines` adds up: counts and yes or no for each line of a block."""
     first = np.concatenate(([0], np.cumsum(lines.num_tokens)))
     lengths = lines.text_end - lines.text_start
     # A sentence ends at each terminal punctuation; words behind the last one are a sentence without its end.
-    ends = np.flatnonzero(tokens.ends_sentence)
-    behind = np.zeros(len(lines.end), dtype=np.int64)
-    behind[owner[ends]] = ends + 1  # of several ends in a line the last is stored last
-    words_before = np.concatenate(([0], np.cumsum(tokens.is_word)))
-    unfinished = words_before[first[1:]] > words_before[np.maximum(behind, first[:-1])]
+    owner = np.searchsorted(first, tokens.ends_sentence, side="right") - 1
+    behind = first[:-1].copy()
+    behind[owner] = tokens.ends_sentence + 1  # of several ends in a line the last is stored last
+    words_before = Rank(tokens.types.is_word[tokens.type])
+    up_to = words_before(first)
     return {
         "num_lines": lines.num_tokens > 0,
         "num_tokens": lines.num_tokens,
-        "num_words": np.diff(words_before[first]),
-        "num_sentences": np.bincount(owner[ends], minlength=len(lines.end)) + unfinished,
+        "num_words": np.diff(up_to),
+        "num_sentences": np.bincount(owner, minlength=len(lines.end)) + (up_to[1:] > words_before(behind)),
         "num_lorem_ipsum_lines": line_marks.lorem_ipsum,
         "num_curly_bracket_lines": line_marks.curly_bracket,
         "terminal": (flags(lines.last[:, 0]) & TERMINAL) != 0,
         "short": (lengths <= SHORT_LINE) & (lengths > 0),
         "chars": lengths,
-        "repeated_chars": lengths * repeats,
     }
 
 
 def of_kept_lines(values: dict[str, np.ndarray], kept: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
-    """The features that are taken again after line cuts, from the lines that stay (joined by single newlines)."""
+    """The features that are taken again after line cuts, from the lines that stay (joined by single newlines).
+
+    `values` are those of `per_line` and `repeated_chars`, the code points of a line that stood before in its document.
+    """
     sums = {name: total(value * kept, offsets) for name, value in values.items()}
     counts = ("num_lines", "num_words", "num_sentences", "num_lorem_ipsum_lines", "num_curly_bracket_lines")
     return {name: sums[name] for name in counts} | {

@@ -1,31 +1,16 @@
 """How much a document repeats itself: lines, paragraphs and word n-grams (Rae et al. 2021, "Gopher", table A1).
 
-Everything is counted inside documents but for many documents at once. Repeats are found by numbering equal items in the
-order of their first appearance. An n-gram can only repeat where both (n-1)-grams inside it repeat, so the work shrinks
-with every n; and a pair of numbers names an n-gram exactly, without another hash.
+Everything is counted inside documents but for many documents at once. An n-gram is named by the place where it appears
+first. It can only repeat where both (n-1)-grams inside it repeat, so the work shrinks with every n; and a pair of places
+names an n-gram exactly, without another hash.
 """
 
 import numpy as np
-import pyarrow as pa
 
-from gristmill.curation.words import GOLDEN
+from gristmill.curation.equals import GOLDEN, first_equal
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
-
-
-def numbered(keys: np.ndarray) -> np.ndarray:
-    """Each key's number, int32, equal for equal keys, counted from 0 in order of first appearance."""
-    # Arrow's hash table: 10 to 20 ns a key where sorting takes 70 to 200.
-    return pa.array(keys).dictionary_encode().indices.to_numpy()
-
-
-def first_places(numbers: np.ndarray) -> np.ndarray:
-    """Where each number of `numbered` appears first; int64, indexed by number."""
-    if not len(numbers):
-        return np.zeros(0, dtype=np.int64)
-    seen = np.maximum.accumulate(numbers)
-    return np.flatnonzero(np.concatenate(([True], seen[1:] > seen[:-1])))
 
 
 def within_documents(hashes: np.ndarray, document: np.ndarray) -> np.ndarray:
@@ -35,51 +20,53 @@ def within_documents(hashes: np.ndarray, document: np.ndarray) -> np.ndarray:
 
 def is_repeat(hashes: np.ndarray, document: np.ndarray) -> np.ndarray:
     """Which items have an equal item before them in their document; bool."""
-    repeat = np.ones(len(hashes), dtype=bool)
-    repeat[first_places(numbered(within_documents(hashes, document)))] = False
-    return repeat
+    return first_equal(within_documents(hashes, document)) != np.arange(len(hashes))
 
 
-def ngram_repetition(hashes: np.ndarray, lengths: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
+def ngram_repetition(
+    first: np.ndarray, counts: np.ndarray, lengths: np.ndarray, document: np.ndarray, offsets: np.ndarray
+) -> dict[str, np.ndarray]:
     """Characters in repeated word n-grams per document, int64: `top_2_gram_chars`, ..., `dup_10_gram_chars`.
 
-    `hashes` and `lengths` (code points) describe the tokens, `offsets` (one more than documents) which document has
-    which. As in datatrove: the top n-gram is the most frequent one, the earlier of two that are equally frequent, and
+    One entry per token: `first`, where the same token stands first in its document, `counts`, how often the token that
+    stands first here occurs there, `lengths` (code points) and `document`; `offsets` (one more than documents) says
+    which document has which.
+    As in datatrove: the top n-gram is the most frequent one, the earlier of two that are equally frequent, and
     counts with a space between its words in every occurrence, also if it is the only one; of duplicate n-grams (5 and
     up) every occurrence but the first counts, without spaces, and after one that counts the search goes on behind it.
     """
     num_documents = len(offsets) - 1
-    document = np.repeat(np.arange(num_documents), np.diff(offsets))
     before = np.concatenate(([0], np.cumsum(lengths)))
-    numbers = numbered(within_documents(hashes, document))
-    repeated = np.bincount(numbers)[numbers] > 1
-    places, numbers = np.flatnonzero(repeated), numbers[repeated]
+    places = np.flatnonzero(counts.take(first) > 1)
+    first = first.take(places)
     chars = {}
     for n in range(2, DUPLICATE_NGRAMS[-1] + 1):
-        places, numbers = _longer_by_one(places, numbers, document)
+        places, first, counts = _longer_by_one(places, first)
         if n in TOP_NGRAMS:
-            chars[f"top_{n}_gram_chars"] = _top_chars(n, places, numbers, document, before, offsets)
+            chars[f"top_{n}_gram_chars"] = _top_chars(n, places, first, counts, document, before, offsets)
         if n in DUPLICATE_NGRAMS:
-            chars[f"dup_{n}_gram_chars"] = _duplicate_chars(n, places, numbers, document, before, num_documents)
+            hits = places[first != places]
+            chars[f"dup_{n}_gram_chars"] = _duplicate_chars(n, hits, document, before, num_documents)
     return chars
 
 
-def _longer_by_one(places: np.ndarray, numbers: np.ndarray, document: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From the repeated (n-1)-grams (where they start, which they are) the repeated n-grams."""
-    next_too = (places[1:] == places[:-1] + 1) & (document[places[1:]] == document[places[:-1]])
-    where = np.flatnonzero(next_too)
-    pairs = (numbers[where].astype(np.uint64) << np.uint64(32)) | numbers[where + 1].astype(np.uint64)
-    longer = numbered(pairs)
-    often = np.bincount(longer) > 1
-    repeated = often[longer]
-    without_gaps = np.cumsum(often) - 1
-    return places[where[repeated]], without_gaps[longer[repeated]]
+def _longer_by_one(places: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From the repeated (n-1)-grams (where they start, where each starts first) the repeated n-grams, and how often each
+    occurs that starts first there. What reaches from one document into the next cannot occur twice."""
+    where = np.flatnonzero(places[1:] == places[:-1] + 1)
+    pairs = (first.take(where).astype(np.uint64) << np.uint64(32)) | first.take(where + 1).astype(np.uint64)
+    equal = first_equal(pairs)
+    counts = np.bincount(equal, minlength=len(equal)).take(equal)
+    repeated = np.flatnonzero(counts > 1)
+    starts = places.take(where)
+    return starts.take(repeated), starts.take(equal.take(repeated)), counts.take(repeated)
 
 
 def _top_chars(
     n: int,
     places: np.ndarray,
-    numbers: np.ndarray,
+    first: np.ndarray,
+    counts: np.ndarray,
     document: np.ndarray,
     before: np.ndarray,
     offsets: np.ndarray,
@@ -88,12 +75,12 @@ def _top_chars(
     enough = np.diff(offsets) >= n
     start = np.where(enough, offsets[:-1], 0)  # the first n-gram, if none occurs twice
     count = enough.astype(np.int64)
-    first = places[first_places(numbers)]
-    counts = np.bincount(numbers)
+    leads = np.flatnonzero(places == first)
+    places = places.take(leads)
     # The greatest count wins, then the earliest place: one number says both.
-    rank = (counts.astype(np.int64) << 32) - first
+    rank = (counts.take(leads) << 32) - places
     best = np.zeros(num_documents, dtype=np.int64)
-    np.maximum.at(best, document[first], rank)
+    np.maximum.at(best, document.take(places), rank)
     has = best > 0
     count[has] = (best[has] + (1 << 32) - 1) >> 32
     start[has] = (count[has] << 32) - best[has]
@@ -102,17 +89,9 @@ def _top_chars(
 
 
 def _duplicate_chars(
-    n: int,
-    places: np.ndarray,
-    numbers: np.ndarray,
-    document: np.ndarray,
-    before: np.ndarray,
-    num_documents: int,
+    n: int, hits: np.ndarray, document: np.ndarray, before: np.ndarray, num_documents: int
 ) -> np.ndarray:
     chars = np.zeros(num_documents, dtype=np.int64)
-    repeat = np.ones(len(places), dtype=bool)
-    repeat[first_places(numbers)] = False
-    hits = places[repeat]
     if not len(hits):
         return chars
     hits = hits[_not_overlapped(hits, document[hits], n)]

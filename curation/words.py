@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from gristmill.curation import characters
+from gristmill.curation import characters, equals
 from gristmill.curation.characters import (
     BLANK,
     EXTEND,
@@ -29,28 +29,41 @@ from gristmill.curation.characters import (
     TERMINAL,
     WORD,
 )
+from gristmill.curation.equals import GOLDEN
 
-BLOCK_BYTES = 1 << 17
+BLOCK_BYTES = 1 << 19
 """Characters are looked at in blocks of about this many bytes, cut at line ends: they stay in cache, and the memory
 that a huge text needs is that of its words, not of its characters."""
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _BASE = 0xD6E8FEB86659FD93  # odd, so it has an inverse modulo 2^64
 _NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """Words and symbols in text order, one entry each; positions count code points from the start of the stream."""
+class Types:
+    """The different tokens, one entry each, in the order of their first appearance: what is true of every occurrence."""
 
-    start: np.ndarray  # int64
-    end: np.ndarray  # int64
     exact: np.ndarray  # uint64 hash of the token as written
     folded: np.ndarray  # uint64 hash without case, accents and marks
+    length: np.ndarray  # int64, code points
     first: np.ndarray  # uint32, the first character; of a symbol, the character
     is_word: np.ndarray  # bool
     has_letter: np.ndarray  # bool
-    ends_sentence: np.ndarray  # bool: terminal punctuation with white space, a closing mark or the line's end behind it
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Words and symbols in text order, one entry each; positions count code points from the start of the block."""
+
+    start: np.ndarray  # int64
+    end: np.ndarray  # int64
+    type: np.ndarray  # int64, which of `types`
+    types: Types
+    ends_sentence: (
+        np.ndarray
+    )  # int64, sorted: the tokens that are terminal punctuation with white space, a closing mark
+    # or the line's end behind them
+    letters: bytes  # the types' characters without case, end to end, modulo 256: a word that is not in it is nowhere
 
 
 @dataclass(frozen=True)
@@ -87,10 +100,11 @@ def blocks(stream: bytes) -> Iterator[bytes]:
 
 
 def code_points(block: bytes) -> np.ndarray:
-    """UTF-8 as code points: uint8 where all is ASCII, else uint32."""
+    """UTF-8 as code points: uint8 where all is ASCII, uint16 where all are below 65,536, else uint32."""
     if block.isascii():
         return np.frombuffer(block, dtype=np.uint8)
-    return np.frombuffer(block.decode().encode("utf-32-le"), dtype=np.uint32)
+    codes = np.frombuffer(block.decode().encode("utf-32-le"), dtype=np.uint32)  # quicker than to UTF-16
+    return codes.astype(np.uint16) if codes.max() < 1 << 16 else codes
 
 
 class Powers:
@@ -125,7 +139,8 @@ class SpanHasher:
     def __init__(self, values: np.ndarray) -> None:
         powers, self.inverses = _POWERS.upto(len(values) + 1)
         self.prefix = np.zeros(len(values) + 1, dtype=np.uint64)
-        np.cumsum(values * powers[: len(values)], out=self.prefix[1:])
+        np.multiply(values, powers[: len(values)], out=self.prefix[1:])
+        np.cumsum(self.prefix[1:], out=self.prefix[1:])
 
     def __call__(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         polynomial = (self.prefix[end] - self.prefix[start]) * self.inverses[start]
@@ -141,39 +156,38 @@ def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
         _extend(kinds, keys)
     _join(codes, kinds, keys)
     boundary = keys[1:] != keys[:-1]
-    if unicode_block:
-        boundary |= (kinds[1:] & SOLO) != 0
-    edges = np.concatenate(([0], np.flatnonzero(boundary) + 1, [len(codes)]))
-    visible = keys[edges[:-1]] != BLANK
-    start, end = edges[:-1][visible], edges[1:][visible]
+    solo = (kinds & SOLO) != 0 if unicode_block else None
+    if solo is not None and not solo.any():
+        solo = None  # the usual case; it would cost a pass in several places
+    if solo is not None:
+        boundary |= solo[1:]
+    visible = keys != BLANK
+    start = np.flatnonzero(boundary & visible[1:]) + 1
+    if visible[0]:
+        start = np.concatenate(([0], start))
+    end = np.flatnonzero(boundary & visible[:-1]) + 1  # the newline at the end is not visible
 
     exact = SpanHasher(codes)
-    first = codes[start].astype(np.uint32)
-    tokens = Tokens(
-        start=start,
-        end=end,
-        exact=exact(start, end),
-        folded=_folded_hashes(codes, start, end),
-        first=first,
-        is_word=(keys[start] == WORD) | ((kinds[start] & SOLO) != 0),
-        has_letter=_has_letter(kinds, start, end),
-        ends_sentence=_ends_sentence(codes, kinds, start, end),
-    )
-    return tokens, _lines(codes, tokens, (kinds[start] & SOLO) != 0, exact), kinds
+    hashes = exact(start, end)
+    places, token_type = equals.numbered(equals.first_equal(hashes))
+    types, letters = _types(codes, kinds, keys, hashes[places], start[places], end[places])
+    tokens = Tokens(start, end, token_type, types, _ends_sentence(codes, kinds, start, end), letters)
+    lines = _lines(codes, tokens, None if solo is None else solo[start], exact)
+    return tokens, lines, kinds
 
 
 def _extend(kinds: np.ndarray, keys: np.ndarray) -> None:
     """Give marks and format characters the class of what they follow."""
-    marks = (kinds & EXTEND) != 0
-    if marks.any():
-        base = np.where(marks, 0, np.arange(len(keys)))
-        np.maximum.accumulate(base, out=base)
-        keys[:] = keys[base]
+    marks = np.flatnonzero((kinds & EXTEND) != 0)
+    if len(marks):
+        run = np.concatenate(([True], marks[1:] != marks[:-1] + 1))
+        base = np.maximum(marks[run] - 1, 0)[np.cumsum(run) - 1]
+        keys[marks] = keys[base]
 
 
 def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
     """Make apostrophes, full stops, commas and underscores that stand inside a word part of it."""
-    middle = np.flatnonzero(kinds & (MID_LETTER | MID_NUMBER))
+    middle = np.flatnonzero((kinds & (MID_LETTER | MID_NUMBER)) != 0)
     middle = middle[(keys[middle - 1] == WORD) & (keys[(middle + 1) % len(keys)] == WORD)]
     before, after = kinds[middle - 1], kinds[middle + 1]
     letters = (before & (LETTER | EXTEND) != 0) & (after & LETTER != 0) & (kinds[middle] & MID_LETTER != 0)
@@ -181,24 +195,30 @@ def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
     keys[middle[letters | numbers | (codes[middle] == ord("_"))]] = WORD
 
 
-def _folded_hashes(codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    folded = characters.folded(codes)
-    if codes.dtype != np.uint8 and not folded.all():
-        kept = folded != 0  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
-        place = np.concatenate(([0], np.cumsum(kept)))
-        folded, start, end = folded[kept], place[start], place[end]
-    return SpanHasher(folded)(start, end)
-
-
-def _has_letter(kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    if not len(start):
-        return np.zeros(0, dtype=bool)
-    found = (kinds[start] & LETTER) != 0
-    # Nearly every word starts with a letter; only those that start otherwise ("3rd") are looked into.
-    rest = np.flatnonzero(~found & (end - start > 1))
-    letters = np.flatnonzero(kinds & LETTER)
-    found[rest] = np.searchsorted(letters, end[rest]) > np.searchsorted(letters, start[rest])
-    return found
+def _types(
+    codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray, exact: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[Types, bytes]:
+    """The different tokens, from where each appears first, and `Tokens.letters`; only a tenth of all characters is read."""
+    length = end - start
+    offsets = np.concatenate(([0], np.cumsum(length)))
+    place = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
+    has_letter = np.zeros(len(start), dtype=bool)
+    if len(start):
+        has_letter = np.bitwise_or.reduceat(kinds.take(place) & LETTER, offsets[:-1]) != 0
+    folded = characters.folded(codes.take(place))
+    kept = folded != 0
+    if not kept.all():  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
+        offsets = np.concatenate(([0], np.cumsum(kept)))[offsets]
+        folded = folded[kept]
+    types = Types(
+        exact=exact,
+        folded=SpanHasher(folded)(offsets[:-1], offsets[1:]),
+        length=length,
+        first=codes[start].astype(np.uint32),
+        is_word=(keys[start] == WORD) | ((kinds[start] & SOLO) != 0),
+        has_letter=has_letter,
+    )
+    return types, folded.astype(np.uint8).tobytes()
 
 
 _CLOSING = np.array([ord(character) for character in "\"')]}»”’›」』）】〉》"], dtype=np.uint32)
@@ -206,15 +226,17 @@ _CLOSING = np.array([ord(character) for character in "\"')]}»”’›」』）
 
 def _ends_sentence(codes: np.ndarray, kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Terminal punctuation that does not go on without a space ("example.com"); in CJK no space is asked for."""
-    terminal = (kinds[start] & TERMINAL) != 0
-    where = np.flatnonzero(terminal)
-    behind = codes[end[where]]  # the block ends in a newline, which is no token, so there is a character behind
-    ends = (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[where]] > 0x2FFF)
-    terminal[where] = ends
-    return terminal
+    if not len(start):
+        return start
+    terminal = np.flatnonzero((kinds & TERMINAL) != 0)
+    token = np.searchsorted(start, terminal, side="right") - 1
+    token = token[start[token] == terminal]  # none in front of the first: punctuation is visible, so it is in a token
+    behind = codes[end[token]]  # the block ends in a newline, which is no token, so there is a character behind
+    ends = (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[token]] > 0x2FFF)
+    return token[ends]
 
 
-def _lines(codes: np.ndarray, tokens: Tokens, solo: np.ndarray, exact: SpanHasher) -> Lines:
+def _lines(codes: np.ndarray, tokens: Tokens, solo: np.ndarray | None, exact: SpanHasher) -> Lines:
     end = np.flatnonzero(codes == _NEWLINE)
     start = np.concatenate(([0], end[:-1] + 1))
     first = np.concatenate(([0], np.searchsorted(tokens.start, end)))
@@ -225,9 +247,10 @@ def _lines(codes: np.ndarray, tokens: Tokens, solo: np.ndarray, exact: SpanHashe
     text_end[filled] = tokens.end[first[filled + 1] - 1]
 
     # Tokens that touch are one word to white space, unless they need none; a chunk never crosses a line.
-    apart = solo.copy()
-    apart[:1] = True
-    apart[1:] |= tokens.start[1:] != tokens.end[:-1]
+    apart = np.ones(len(tokens.start), dtype=bool)
+    np.not_equal(tokens.start[1:], tokens.end[:-1], out=apart[1:])
+    if solo is not None:
+        apart |= solo
     chunk_starts = np.flatnonzero(apart)
     chunk_ends = np.append(chunk_starts[1:], len(apart))[: len(chunk_starts)] - 1
     first_chunk = np.searchsorted(chunk_starts, first)
@@ -266,14 +289,23 @@ def joined(parts: Sequence) -> object:
     return type(parts[0])(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
+def joined_types(types: Sequence[Types], token_types: Sequence[np.ndarray]) -> tuple[Types, np.ndarray]:
+    """The different tokens of several blocks, and which of them each token is; int64."""
+    if len(types) == 1:
+        return types[0], token_types[0]
+    every = joined(types)
+    places, number = equals.numbered(equals.first_equal(every.exact))
+    first = np.cumsum([0, *(len(part.exact) for part in types)])
+    token_type = [number[part + base] for part, base in zip(token_types, first[:-1], strict=True)]
+    return taken(every, places), np.concatenate(token_type)
+
+
+def taken(part: object, places: np.ndarray) -> object:
+    """A record of arrays with the entries at these places."""
+    return type(part)(**{field.name: getattr(part, field.name)[places] for field in fields(part)})
+
+
 def last_characters(codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The last three characters of each span, the last first, 0 where it has fewer; uint32 [spans, 3]."""
     place = end[:, None] - np.arange(1, 4)
     return np.where(place >= start[:, None], codes[np.maximum(place, 0)], 0).astype(np.uint32)
-
-
-def class_totals(kinds: np.ndarray, flag: int) -> np.ndarray:
-    """How many characters of a class stand before each position; int64, one entry more than characters."""
-    total = np.zeros(len(kinds) + 1, dtype=np.int64)
-    np.cumsum((kinds & flag) != 0, out=total[1:])
-    return total

@@ -1,6 +1,7 @@
 """Features agree with datatrove's filters and with plain Python, in any batch and for any text."""
 
 import json
+import math
 import re
 from collections import Counter
 
@@ -147,6 +148,9 @@ def test_an_article_measures_what_a_reader_counts():
     assert found["num_tokens"] == len(visible)
     assert found["mean_word_length"] == pytest.approx(np.mean([len(word) for word in in_words]))
     assert found["distinct_word_frac"] == len({w.lower().replace("’", "'") for w in in_words}) / len(in_words)
+    counts = Counter(word.lower().replace("’", "'") for word in in_words)
+    shares = [count / len(in_words) for count in counts.values()]
+    assert found["unigram_entropy"] == pytest.approx(-sum(p * math.log(p) for p in shares), abs=1e-9)
     assert found["num_lines"] == len(lines) == 7
     assert found["num_newlines"] == 8
     assert found["num_paragraphs"] == 2
@@ -187,6 +191,8 @@ def test_an_article_measures_what_a_reader_counts():
         ("これは文です。これも文です！まだ", "num_sentences", 3),
         ("See example.com now. He said “go.” Then?! 3.5", "num_sentences", 4),
         ("a" * 40 + "、" + "字" * 50, "max_word_length", 41),
+        ("the the the", "unigram_entropy", 0),
+        ("The mill, the river! É e", "unigram_entropy", round(math.log(6) - 4 * math.log(2) / 6, 9)),
     ],
 )
 def test_single_features(text, feature, value):
