@@ -115,6 +115,8 @@ class Values:
                 self._url_table = url_features(self._texts["url"], self._of_urls, self._url_lists)
             urls, found = self._texts["url"].to_pylist(), self._url_table[feature].to_pylist()
             return [value if url else None for value, url in zip(found, urls, strict=True)]
+        if feature in MEASURED and feature not in self._measured.column_names:
+            return [None] * self._measured.num_rows  # no language was identified
         return (self._measured if feature in MEASURED else self._texts)[feature].to_pylist()
 
     def texts(self, rows: Sequence[int]) -> list[str]:

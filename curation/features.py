@@ -8,24 +8,24 @@ Rules that the literature applies after C4's line cuts find their features a sec
 variant of the cuts) and `_after_c4_cuts` (the paper's), measured on the lines that stay.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gristmill.curation import line_modifiers, stop_words, whitespace_words, words
 from gristmill.curation import lines as line_rules
-from gristmill.curation import words
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
 from gristmill.curation.compression import compressed_sizes
 from gristmill.curation.counts import ratio, total
 from gristmill.curation.equals import first_equal, numbered
 from gristmill.curation.lines import LineMarks, Spans
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
-from gristmill.curation.words import Lines, SpanHasher, Types
+from gristmill.curation.words import Lines, Types, hash_of
 
-VERSION: int = 2
+VERSION: int = 3
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""
@@ -39,6 +39,7 @@ _WHOLE = (
     ("num_paragraphs", "stretches of lines between blank lines"),
     ("num_sentences", "counted line by line; a line's unfinished rest is one"),
     ("num_stop_words", "how many of Gopher's eight English stop words occur"),
+    ("num_language_stop_words", "how many different stop words of its language occur (FineWeb2)"),
     ("max_word_length", "longest stretch without white space, in scripts that use it; code points (C4)"),
     ("max_line_length", "longest line with its indentation; code points (BigCode)"),
     ("num_lorem_ipsum_lines", 'lines with "lorem ipsum" in any case (C4)'),
@@ -86,17 +87,15 @@ _AFTER = (
 AFTER_CUTS = {"fineweb": "_after_cuts", "c4": "_after_c4_cuts"}
 """Variant of C4's line cuts -> suffix of the features that see the text without the lines it removes."""
 
-
-def _exact_hash(word: str) -> int:
-    codes = np.frombuffer(word.encode(), dtype=np.uint8)
-    return SpanHasher(codes)(np.array([0]), np.array([len(codes)]))[0]
+CUTS = (*AFTER_CUTS, "dclm")
+"""The line cuts that kept texts can have: C4's variants, and DCLM's line modifiers."""
 
 
-_STOP_WORD_HASHES = np.array([_exact_hash(word) for word in STOP_WORDS])
+_STOP_WORD_HASHES = np.array([hash_of(word) for word in STOP_WORDS])
 
 
-def _field(name: str, kind: pa.DataType, says: str) -> pa.Field:
-    return pa.field(name, kind, nullable=False, metadata={"doc": says})
+def _field(name: str, kind: pa.DataType, says: str, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"doc": says})
 
 
 FEATURES: pa.Schema = pa.schema(
@@ -107,8 +106,12 @@ FEATURES: pa.Schema = pa.schema(
         for variant, suffix in AFTER_CUTS.items()
         for name, kind in _AFTER
     ]
+    + [_field(*field, nullable=True) for field in whitespace_words.FIELDS]
 )
 """The columns of `Measured.table`; each field's metadata says under `doc` what it counts, in what unit, and after whom."""
+
+VARIANTS: frozenset[str] = frozenset(name for name, _, _ in whitespace_words.FIELDS)
+"""Features that cost extra: Dolma's, DCLM's and the Common Pile's own definitions. Null where nobody asked for them."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,21 @@ class Measured:
     with their newline, and citation markers; in order, without overlaps."""
     cuts_c4: pa.Array
     """The same for the paper's variant, which also removes lines without terminal punctuation."""
+    cuts_dclm: pa.Array
+    """The same for the line modifiers of DCLM-baseline; null without `variants`."""
     word_hashes: np.ndarray
     """uint64 [words]: hashes of the words, without symbols, case and accents, in text order."""
     word_offsets: np.ndarray
     """int64 [texts + 1]: text i has `word_hashes[word_offsets[i]:word_offsets[i + 1]]`."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What only the variants need to know of a group's characters."""
+
+    joined: np.ndarray  # int64 per document: apostrophes, full stops and commas that stand inside a word
+    marks: line_modifiers.ModifierMarks
+    phrases: Spans
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,7 @@ class _Group:
     starts: np.ndarray  # int64, documents + 1: where each starts in the stream, in code points, and the stream's end
     types: Types
     token_type: np.ndarray  # int64 per token, which of `types`
+    token_start: np.ndarray  # int64 per token
     lines: Lines
     marks: LineMarks
     values: dict[str, np.ndarray]  # per line, see `per_line`
@@ -142,6 +157,7 @@ class _Group:
     letters: np.ndarray  # int64 per document, like the next two
     numbers: np.ndarray
     uppers: np.ndarray
+    variants: _Seen | None  # None if they are not asked for
 
 
 @dataclass(frozen=True)
@@ -159,21 +175,35 @@ GROUP_BYTES = 1 << 19
 """Documents are measured in groups of about this size, so that memory follows the largest text, not the batch."""
 
 
-def measure(texts: pa.Array) -> Measured:
-    """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls)."""
+def measure(texts: pa.Array, languages: Sequence[str | None] | None = None, variants: bool = True) -> Measured:
+    """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls).
+
+    `languages` are the texts' labels, for `num_language_stop_words`, which is 0 without them. Without `variants`, which
+    are a third of the work, `cuts_dclm` and the features of `VARIANTS` are null.
+    """
     if texts.null_count:
         raise ValueError(f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''")
-    parts = [_measure_group(*group) for group in _groups(texts if len(texts) else pa.array([""]))]
-    columns, spans, spans_c4, hashes, counts = zip(*parts, strict=True)
-    table = pa.Table.from_arrays(
-        [pa.array(np.concatenate([part[field.name] for part in columns]), field.type) for field in FEATURES],
-        schema=FEATURES,
-    )
+    labels = [None] * max(len(texts), 1) if languages is None or not len(texts) else list(languages)
+    parts = []
+    first = 0
+    for stream, num_chars, sizes in _groups(texts if len(texts) else pa.array([""])):
+        last = first + len(num_chars)
+        parts.append(_measure_group(stream, num_chars, sizes, labels[first:last], variants))
+        first = last
+    columns, spans, spans_c4, spans_dclm, hashes, counts = zip(*parts, strict=True)
+    arrays = [
+        pa.array(np.concatenate([part[field.name] for part in columns]), field.type)
+        if field.name in columns[0]
+        else pa.nulls(first, field.type)
+        for field in FEATURES
+    ]
+    table = pa.Table.from_arrays(arrays, schema=FEATURES)
     word_offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts))))[: len(texts) + 1]
     return Measured(
         table=table.slice(0, len(texts)),
         cuts=pa.concat_arrays(spans)[: len(texts)],
         cuts_c4=pa.concat_arrays(spans_c4)[: len(texts)],
+        cuts_dclm=pa.concat_arrays(spans_dclm)[: len(texts)],
         word_hashes=np.concatenate(hashes),
         word_offsets=word_offsets,
     )
@@ -196,13 +226,17 @@ def _groups(texts: pa.Array) -> Iterator[tuple[bytes, np.ndarray, np.ndarray]]:
         first = last
 
 
-def _measure_group(stream: bytes, num_chars: np.ndarray, sizes: np.ndarray) -> tuple:
-    group = _scan(stream, num_chars)
+def _measure_group(
+    stream: bytes, num_chars: np.ndarray, sizes: np.ndarray, labels: Sequence[str | None], variants: bool
+) -> tuple:
+    group = _scan(stream, num_chars, variants)
     lines, starts = group.lines, group.starts
     of_lines = np.searchsorted(lines.start, starts)
     occurrences = _occurrences(group, of_lines)
     columns = _token_features(group, num_chars, occurrences)
     columns |= _word_features(group.types, group.token_type, occurrences)
+    tokens = _placed(group, occurrences)
+    columns["num_language_stop_words"] = stop_words.count(tokens, occurrences.leads, labels)
     repeats = line_rules.repeated_lines(lines, of_lines)
     columns |= line_rules.line_repetition(lines, repeats, of_lines, num_chars)
     values = group.values | {"repeated_chars": group.values["chars"] * repeats}
@@ -217,14 +251,47 @@ def _measure_group(stream: bytes, num_chars: np.ndarray, sizes: np.ndarray) -> t
         after["num_chars"] = num_chars - total(cut.end - cut.start, offsets)
         columns |= {name + AFTER_CUTS[variant]: after[name] for name, _ in _AFTER}
         spans.append(line_rules.span_array(offsets, cut))
+    if group.variants:
+        values, cut = _variants(group, group.variants, tokens, of_lines)
+        columns |= values
+        spans.append(cut)
+    else:
+        spans.append(pa.nulls(len(num_chars), spans[0].type))
     word_hashes = group.types.folded.take(group.token_type)[group.types.is_word.take(group.token_type)]
     return columns, *spans, word_hashes, columns["num_words"]
 
 
-def _scan(stream: bytes, num_chars: np.ndarray) -> _Group:
+def _placed(group: _Group, found: _Occurrences) -> whitespace_words.PlacedTokens:
+    return whitespace_words.PlacedTokens(
+        start=group.token_start,
+        end=group.token_start + group.types.length.take(group.token_type),
+        type=group.token_type,
+        types=group.types,
+        offsets=found.offsets,
+        first=found.first,
+        repeats=found.counts.take(found.first) > 1,
+    )
+
+
+def _variants(
+    group: _Group, seen: _Seen, tokens: whitespace_words.PlacedTokens, of_lines: np.ndarray
+) -> tuple[dict[str, np.ndarray], pa.Array]:
+    """The features of Dolma, DCLM and the Common Pile, and the cuts of DCLM."""
+    separated = whitespace_words.separated(tokens)
+    columns = whitespace_words.measure(tokens, group.lines, separated, of_lines)
+    columns["num_split_tokens"] = whitespace_words.num_split_tokens(tokens, seen.joined)
+    columns["letters_per_split_token"] = ratio(group.letters, columns["num_split_tokens"])
+    columns["dclm_removed_word_frac"], offsets, cut = line_modifiers.apply(
+        seen.marks, seen.phrases, tokens, separated, group.lines, of_lines, group.starts
+    )
+    return columns, line_rules.span_array(offsets, cut)
+
+
+def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
     starts = np.concatenate(([0], np.cumsum(num_chars + 1)))
     classes = {flag: np.zeros(len(num_chars), dtype=np.int64) for flag in (LETTER, NUMBER, UPPER)}
-    types, token_types, lines, marks, values, citations = [], [], [], [], [], []
+    joined = np.zeros(len(num_chars), dtype=np.int64)
+    types, token_types, token_starts, lines, marks, values, citations, modified, phrases = ([] for _ in range(9))
     base = 0
     for block in words.blocks(stream):
         codes = words.code_points(block)
@@ -235,18 +302,26 @@ def _scan(stream: bytes, num_chars: np.ndarray) -> _Group:
             sums += total((kinds & flag) != 0, edges)
         types.append(tokens.types)
         token_types.append(tokens.type)
+        token_starts.append(tokens.start + base)
         values.append(line_rules.per_line(tokens, block_lines, block_marks))
         lines.append(words.shifted(block_lines, base))
         citations.append(words.shifted(block_citations, base))
         marks.append(block_marks)
+        if variants:
+            joined += np.diff(np.searchsorted(words.joiners(codes, kinds, tokens), edges))
+            block_modified, block_phrases = line_modifiers.find(block, codes, kinds, tokens, block_lines)
+            modified.append(block_modified)
+            phrases.append(words.shifted(block_phrases, base))
         base += len(codes)
     return _Group(
         starts,
         *words.joined_types(types, token_types),
+        np.concatenate(token_starts),
         *(words.joined(part) for part in (lines, marks)),
         {name: np.concatenate([part[name] for part in values]) for name in values[0]},
         words.joined(citations),
         *classes.values(),
+        _Seen(joined, words.joined(modified), words.joined(phrases)) if variants else None,
     )
 
 

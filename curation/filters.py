@@ -15,7 +15,7 @@ from gristmill.curation.blocklists import INTEGRATED, UrlLists
 from gristmill.curation.presets import DEFAULT_PRESET, PRESETS
 from gristmill.curation.rules import MEMBERSHIP, OPERATORS, Rule, Ruleset, unknown
 
-VERSION: int = 2
+VERSION: int = 3
 
 
 def ruleset(spec: object, kind: str) -> Ruleset:
@@ -80,7 +80,8 @@ def _changed(name: str, preset: Ruleset, changes: object) -> Ruleset:
     for rule in preset.rules:
         threshold = changes.get(rule.name, rule.threshold)
         if threshold is not None:
-            rules.append(replace(rule, threshold=threshold))
+            own = {} if rule.name not in changes else {"threshold": threshold, "by_language": ""}
+            rules.append(replace(rule, **own))
     return Ruleset(tuple(rules), changes.get("cut_lines", preset.cut_lines))
 
 
@@ -127,6 +128,7 @@ def judge(
     labels = [*(rule.label for rule in ruleset.rules), own.FAILED]
     failed = np.full(num_documents, -1, dtype=np.int64)
     value = np.full(num_documents, np.nan)
+    threshold = np.full(num_documents, np.nan)
     details: dict[int, str] = {}
     asked = [rule.feature for rule in ruleset.rules]
     others = columns.Values(pa.table({}) if texts is None else texts, features, asked, url_lists)
@@ -135,7 +137,8 @@ def judge(
         rows = np.flatnonzero(is_open)
         if family == "text":
             measured = features.column(rule.feature).to_numpy().astype(np.float64)
-            fails = rows[~OPERATORS[rule.op](measured[rows], rule.threshold)]
+            limits = _limits(rule, features)
+            fails = rows[~OPERATORS[rule.op](measured[rows], limits[rows]) & ~np.isnan(measured[rows])]
             value[fails] = measured[fails]
         elif family == "own":
             assert scores is not None
@@ -146,32 +149,33 @@ def judge(
             failed[list(errors)] = len(ruleset.rules)
         else:
             values = others.of(rule.feature)
-            fails, saw = _asked(rule, values, rows)
+            fails, saw = _asked(rule, values, rows, _limits(rule, features))
             value[fails] = saw
             details |= {row: _detail(rule, values[row]) for row in fails[np.isnan(saw)].tolist()}
         failed[fails] = number
+        threshold[fails] = _limits(rule, features)[fails]
         is_open &= failed < 0
     passed = failed < 0
     value[passed] = np.nan
-    thresholds = [_number(rule.threshold) for rule in ruleset.rules]
+    threshold[passed] = np.nan
     which = pa.array(failed, mask=passed)
     return pa.table(
         {
             "rule": pa.array(labels, pa.string()).take(which),
             "value": pa.array(value, mask=np.isnan(value)),
-            "threshold": pa.array([*thresholds, None], pa.float64()).take(which),
+            "threshold": pa.array(threshold, mask=np.isnan(threshold)),
             "detail": pa.array([details.get(row) for row in range(num_documents)], pa.string()),
         }
     )
 
 
-def _asked(rule: Rule, values: list, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _asked(rule: Rule, values: list, rows: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rows that fail a rule over a column, and the numbers that it saw there, NaN where it saw words or nothing."""
     words = isinstance(rule.threshold, str | tuple)
     if not words:
         numbers = columns.numbers(values, rule.feature)[rows]
         absent = np.isnan(numbers)
-        holds = OPERATORS[rule.op](numbers, float(rule.threshold))
+        holds = OPERATORS[rule.op](numbers, limits[rows])
     else:
         numbers = np.full(len(rows), np.nan)
         present = [values[row] for row in rows.tolist()]
@@ -195,8 +199,10 @@ def _detail(rule: Rule, value: object) -> str:
     return f"no {rule.feature}" if value is None else columns.seen(value)
 
 
-def _number(threshold: object) -> float | None:
-    return float(threshold) if isinstance(threshold, int | float) else None
+def _limits(rule: Rule, features: pa.Table) -> np.ndarray:
+    """The number that a rule compares with, by document; NaN where it asks for words."""
+    words = isinstance(rule.threshold, str | tuple)
+    return np.full(features.num_rows, np.nan) if words else rule.limits(features)
 
 
 def _scored(score: own.Score, rows: np.ndarray, values: columns.Values) -> tuple[np.ndarray, dict[int, str]]:

@@ -2,37 +2,26 @@
 
 Gopher is Rae et al. 2021 (section A1.1, table A1) as datatrove implements it, C4 is Raffel et al. 2020 (section 2.2),
 FineWeb is Penedo et al. 2024, code is BigCode's (Li et al. 2023, "StarCoder", section 3.1; alphanumerics as in
-Kocetkov et al. 2022). They are made for English web pages, or for source code; `multilingual` keeps what holds in any language.
+Kocetkov et al. 2022); `peer_presets` has those of other corpora. They are made for English web pages, or for source code;
+`multilingual` keeps what holds in any language.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gristmill.curation.features import AFTER_CUTS
-from gristmill.curation.rules import Rule, Ruleset, Threshold
+from gristmill.curation.peer_presets import NGRAMS, PEER_PRESETS, rules
+from gristmill.curation.rules import Rule, Ruleset
 
-
-def _rules(preset: str, *rows: tuple[str, str, str, Threshold]) -> tuple[Rule, ...]:
-    return tuple(Rule(preset, *row) for row in rows)
-
-
-_GOPHER_REPETITION = _rules(
+_GOPHER_REPETITION = rules(
     "gopher",
     ("dup_para_frac", "dup_para_frac", "<=", 0.30),
     ("dup_para_char_frac", "dup_para_char_frac", "<=", 0.20),
     ("dup_line_frac", "dup_line_frac", "<=", 0.30),
     ("dup_line_char_frac", "dup_line_char_frac", "<=", 0.20),
-    ("top_2_gram", "top_2_gram_char_frac", "<=", 0.20),
-    ("top_3_gram", "top_3_gram_char_frac", "<=", 0.18),
-    ("top_4_gram", "top_4_gram_char_frac", "<=", 0.16),
-    ("dup_5_gram", "dup_5_gram_char_frac", "<=", 0.15),
-    ("dup_6_gram", "dup_6_gram_char_frac", "<=", 0.14),
-    ("dup_7_gram", "dup_7_gram_char_frac", "<=", 0.13),
-    ("dup_8_gram", "dup_8_gram_char_frac", "<=", 0.12),
-    ("dup_9_gram", "dup_9_gram_char_frac", "<=", 0.11),
-    ("dup_10_gram", "dup_10_gram_char_frac", "<=", 0.10),
+    *((name, f"{name}_char_frac", "<=", threshold) for name, threshold in NGRAMS),
 )
-_GOPHER_QUALITY = _rules(
+_GOPHER_QUALITY = rules(
     "gopher",
     ("min_words", "num_words", ">=", 50),
     ("max_words", "num_words", "<=", 100_000),
@@ -49,7 +38,7 @@ _GOPHER_QUALITY = _rules(
 
 def _c4(variant: str) -> tuple[Rule, ...]:
     suffix = AFTER_CUTS[variant]
-    return _rules(
+    return rules(
         "c4",
         ("no_lorem_ipsum", f"num_lorem_ipsum_lines{suffix}", "<=", 0),
         ("no_curly_bracket", f"num_curly_bracket_lines{suffix}", "<=", 0),
@@ -58,7 +47,7 @@ def _c4(variant: str) -> tuple[Rule, ...]:
 
 
 def _fineweb(suffix: str = "") -> tuple[Rule, ...]:
-    return _rules(
+    return rules(
         "fineweb",
         ("min_lines", f"num_lines{suffix}", ">=", 1),
         ("min_line_punct", f"line_punct_frac{suffix}", ">=", 0.12),
@@ -68,9 +57,9 @@ def _fineweb(suffix: str = "") -> tuple[Rule, ...]:
     )
 
 
-def _only(rules: Sequence[Rule], preset: str, **thresholds: float) -> tuple[Rule, ...]:
+def _only(those: Sequence[Rule], preset: str, **thresholds: float) -> tuple[Rule, ...]:
     """Those rules that are named, with these thresholds, as rules of another preset."""
-    chosen = [rule for rule in rules if rule.name in thresholds]
+    chosen = [rule for rule in those if rule.name in thresholds]
     return tuple(replace(rule, preset=preset, threshold=thresholds[rule.name]) for rule in chosen)
 
 
@@ -107,7 +96,7 @@ PRESETS: Mapping[str, Ruleset] = {
         )
     ),
     "code": Ruleset(
-        _rules(
+        rules(
             "code",
             ("min_words", "num_words", ">=", 1),
             ("max_line_length", "max_line_length", "<=", 1000),
@@ -118,7 +107,7 @@ PRESETS: Mapping[str, Ruleset] = {
     # BigCode's filters for The Stack and StarCoder (bigcode-dataset, preprocessing/filtering.py): the reader measures what
     # depends on the language, and a file without the value passes. Stars are known for tables of The Stack alone.
     "bigcode": Ruleset(
-        _rules(
+        rules(
             "bigcode",
             ("max_line_length", "max_line_length", "<=", 1000),
             ("max_mean_line_length", "mean_line_length", "<=", 100),
@@ -127,8 +116,8 @@ PRESETS: Mapping[str, Ruleset] = {
             ("max_comments", "meta.comment_frac", "<=", 0.8),
             ("no_xml", "meta.xml_header", "==", 0),
             ("min_visible_html", "meta.html_visible_frac", ">", 0.2),
-            ("min_visible_chars", "meta.html_visible_chars", ">=", 100),
-            ("min_config_chars", "meta.config_chars", ">=", 50),
+            ("min_visible_chars", "meta.html_visible_chars", ">", 100),
+            ("min_config_chars", "meta.config_chars", ">=", 100),
             ("max_config_chars", "meta.config_chars", "<=", 5000),
             ("no_data", "meta.data_like", "==", 0),
         )
@@ -145,17 +134,7 @@ PRESETS: Mapping[str, Ruleset] = {
     # Short by nature, quotes repeat, code and links are welcome; one word answers, spam and ASCII art are not.
     "forum": Ruleset(
         _only(_GOPHER, "forum", dup_line_char_frac=0.50, dup_10_gram=0.30, min_words=10, min_alpha_words=0.3)
-        + _rules("forum", ("max_mean_word_length", "mean_word_length", "<=", 15))
-    ),
-    # Dolma's rules for Reddit (version 5). Its 500 characters hold for a comment; a document here is a thread.
-    "reddit": Ruleset(
-        _rules(
-            "reddit",
-            ("min_score", "meta.score", ">=", 2),
-            ("no_adult", "meta.over_18", "==", 0),
-            ("min_chars", "num_chars", ">=", 400),
-            ("max_chars", "num_chars", "<=", 40_000),
-        )
+        + rules("forum", ("max_mean_word_length", "mean_word_length", "<=", 15))
     ),
     # Edited, often lists, so bullets and short lines stay; stubs below Dolma's 25 words teach little.
     "wikipedia": Ruleset(
@@ -163,7 +142,7 @@ PRESETS: Mapping[str, Ruleset] = {
     ),
     # datatrove's URLFilter with its integrated lists: adult sites, and words that give them away (RefinedWeb, G.1).
     "urls": Ruleset(
-        _rules(
+        rules(
             "urls",
             ("blocked_domain", "url_blocked_domain", "==", 0),
             ("blocked_subdomain", "url_blocked_subdomain", "==", 0),
@@ -175,10 +154,11 @@ PRESETS: Mapping[str, Ruleset] = {
     ),
     # Pages whose owner does not want a model trained on their text. noindex speaks of search, noimageai of pictures.
     "opt_outs": Ruleset(
-        _rules("opt_outs", ("training", "meta.opt_outs", "not in", ("noai", "noml", "tdm-reservation")))
+        rules("opt_outs", ("training", "meta.opt_outs", "not in", ("noai", "noml", "tdm-reservation")))
     ),
     # Somebody else's clean data: only what no curator meant to keep.
     "text": Ruleset(_only(_GOPHER, "text", dup_line_char_frac=0.50, dup_10_gram=0.50, min_words=1)),
+    **PEER_PRESETS,
 }
 """Preset -> its rules in order; `{preset: {rule name: threshold, or null for off}}` in a manifest changes some."""
 

@@ -41,7 +41,7 @@ def ngram_repetition(
     first = first.take(places)
     chars = {}
     for n in range(2, DUPLICATE_NGRAMS[-1] + 1):
-        places, first, counts = _longer_by_one(places, first)
+        places, first, counts = longer_by_one(places, first)
         if n in TOP_NGRAMS:
             chars[f"top_{n}_gram_chars"] = _top_chars(n, places, first, counts, document, before, offsets)
         if n in DUPLICATE_NGRAMS:
@@ -50,7 +50,7 @@ def ngram_repetition(
     return chars
 
 
-def _longer_by_one(places: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def longer_by_one(places: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """From the repeated (n-1)-grams (where they start, where each starts first) the repeated n-grams, and how often each
     occurs that starts first there. What reaches from one document into the next cannot occur twice."""
     where = np.flatnonzero(places[1:] == places[:-1] + 1)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from gristmill.curation import columns
-from gristmill.curation.features import AFTER_CUTS
+from gristmill.curation import columns, language_table
+from gristmill.curation.features import CUTS
 
 OPERATORS = {
     "<": np.less,
@@ -46,6 +47,8 @@ class Rule:
     """A number in the unit of the feature; words, or a list of them, for `in`, `not in` and `==`; a date for `created`."""
     absent: str = "keep"
     """What becomes of a document that has no such value: keep | drop."""
+    by_language: str = ""
+    """Column of `language_table` with the thresholds of languages that it knows; `threshold` is for all others."""
 
     def __post_init__(self) -> None:
         family = columns.family(self.feature)
@@ -61,6 +64,10 @@ class Rule:
             raise ValueError(f"rule {self.label}: absent is {self.absent!r}; use keep or drop")
         if self.absent == "drop" and family in ("text", "own"):
             raise ValueError(f"rule {self.label}: every document has {self.feature}; remove absent: drop")
+        if self.by_language and self.by_language not in language_table.COLUMNS:
+            raise ValueError(
+                f"rule {self.label}: " + unknown("column", self.by_language, language_table.COLUMNS, "columns")
+            )
         problem = self._problem(family)
         if problem:
             raise ValueError(f"rule {self.label}: {problem}")
@@ -99,6 +106,12 @@ class Rule:
         """`preset.name`, as ledger and report show it."""
         return f"{self.preset}.{self.name}"
 
+    def limits(self, features: pa.Table) -> np.ndarray:
+        """The threshold, a number, for each of some documents, float64; `features` tells their languages."""
+        if not self.by_language or "language" not in features.column_names:
+            return np.full(features.num_rows, float(self.threshold))
+        return language_table.limits(self.by_language, features["language"].to_pylist(), float(self.threshold))
+
 
 @dataclass(frozen=True)
 class Ruleset:
@@ -107,14 +120,12 @@ class Ruleset:
     rules: tuple[Rule, ...] = ()
     """Their labels are unique."""
     cut_lines: str | None = None
-    """Variant of C4's line cuts for the text of kept documents: `fineweb` (`Measured.cuts`), `c4` (`Measured.cuts_c4`)
-    or None, no cuts."""
+    """Which lines are cut from kept documents: `fineweb` (`Measured.cuts`), `c4` (`Measured.cuts_c4`), `dclm`
+    (`Measured.cuts_dclm`) or None, no cuts."""
 
     def __post_init__(self) -> None:
-        if self.cut_lines is not None and self.cut_lines not in AFTER_CUTS:
-            raise ValueError(
-                f"cut_lines is {self.cut_lines!r}; use one of {', '.join(AFTER_CUTS)}, or null for no cuts"
-            )
+        if self.cut_lines is not None and self.cut_lines not in CUTS:
+            raise ValueError(f"cut_lines is {self.cut_lines!r}; use one of {', '.join(CUTS)}, or null for no cuts")
         by_label: dict[str, Rule] = {}
         for rule in self.rules:
             other = by_label.get(rule.label)

@@ -147,6 +147,12 @@ class SpanHasher:
         return mixed(polynomial + (end - start).astype(np.uint64) * GOLDEN)  # the length tells trailing NULs apart
 
 
+def hash_of(word: str) -> np.uint64:
+    """The `exact` hash of a token that is this word."""
+    codes = np.frombuffer(word.encode("utf-32-le"), dtype=np.uint32)
+    return SpanHasher(codes)(np.array([0]), np.array([len(codes)]))[0]
+
+
 def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
     """Tokens and lines of one block of characters that ends in a newline, and the characters' flags (uint8)."""
     kinds = characters.flags(codes)
@@ -193,6 +199,14 @@ def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
     letters = (before & (LETTER | EXTEND) != 0) & (after & LETTER != 0) & (kinds[middle] & MID_LETTER != 0)
     numbers = (before & (NUMBER | EXTEND) != 0) & (after & NUMBER != 0) & (kinds[middle] & MID_NUMBER != 0)
     keys[middle[letters | numbers | (codes[middle] == ord("_"))]] = WORD
+
+
+def joiners(codes: np.ndarray, kinds: np.ndarray, tokens: Tokens) -> np.ndarray:
+    """Where apostrophes, full stops and commas stand inside a word of a block, underscores left out; int64."""
+    middle = np.flatnonzero((kinds & (MID_LETTER | MID_NUMBER)) != 0)
+    token = np.searchsorted(tokens.start, middle, side="right") - 1
+    inside = tokens.types.is_word[tokens.type[token]] & (tokens.start[token] < middle) & (middle < tokens.end[token])
+    return middle[inside & (codes[middle] != ord("_"))]
 
 
 def _types(

@@ -74,6 +74,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         params = {
             "language": language.model_digest() if identifies else None,
             "signature": near.signature if near and "dedup" not in source.skip else None,
+            "variants": _asks_variants(source),
             "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
         }
         version = features.VERSION * 1_000_000 + minhash.VERSION * 1000 + language.VERSION
@@ -82,6 +83,12 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         )
 
     return per_unit(context, one)
+
+
+def _asks_variants(source: Source) -> bool:
+    """Whether a source's rules or cuts need the definitions of Dolma, DCLM or the Common Pile."""
+    rules = rules_of(source)
+    return rules["cut_lines"] == "dclm" or any(feature in features.VARIANTS for _, _, feature, *_ in rules["rules"])
 
 
 def _languages(context: Context, source: Source):
@@ -96,7 +103,7 @@ def rules_of(source: Source) -> dict:
     chosen = filters.ruleset([] if "filters" in source.skip else source.filters, source.kind)
     return {
         "thresholds": {rule.label: rule.threshold for rule in chosen.rules},
-        "rules": [[rule.preset, rule.name, rule.feature, rule.op, rule.absent] for rule in chosen.rules],
+        "rules": [[r.preset, r.name, r.feature, r.op, r.absent, r.by_language] for r in chosen.rules],
         "cut_lines": chosen.cut_lines,
     }
 
@@ -138,7 +145,7 @@ def _url_lists(context: Context, files: list[tuple[str, RawFile]]) -> list[Input
 def _features_beside(source: Source) -> dict[str, list[str]]:
     """What a source's rules ask for beside the text's features, by family."""
     found: dict[str, list[str]] = {}
-    for _, _, feature, _, _ in rules_of(source)["rules"]:
+    for _, _, feature, *_ in rules_of(source)["rules"]:
         if (family := columns.family(feature)) != "text":
             found.setdefault(family, []).append(feature)
     return found

@@ -72,6 +72,7 @@ def measure(unit: Unit, out: Path) -> Counts:
             *features.FEATURES,
             pa.field("cuts_fineweb", SPAN_TYPE),
             pa.field("cuts_c4", SPAN_TYPE),
+            pa.field("cuts_dclm", SPAN_TYPE),
         ]
     )
     signature_schema = pa.schema([pa.field("id", pa.string()), pa.field("signature", pa.binary())])
@@ -80,9 +81,9 @@ def measure(unit: Unit, out: Path) -> Counts:
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
             texts = batch.column("text")
-            measured = features.measure(texts)
             strings = texts.to_pylist()
             labels, scores = language.identify(strings) if unit.params["language"] else (None, None)
+            measured = features.measure(texts, labels, unit.params["variants"])
             n = batch.num_rows
             columns = [
                 batch.column("id"),
@@ -92,6 +93,7 @@ def measure(unit: Unit, out: Path) -> Counts:
                 *(measured.table[name].combine_chunks() for name in features.FEATURES.names),
                 measured.cuts.cast(SPAN_TYPE),
                 measured.cuts_c4.cast(SPAN_TYPE),
+                measured.cuts_dclm.cast(SPAN_TYPE),
             ]
             if signature:
                 hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, signature.ngram_words)
@@ -115,8 +117,8 @@ def filter_(unit: Unit, out: Path) -> Counts:
     measured = shards.read_table(unit.path("features.arrow"))
     thresholds = unit.params["thresholds"]
     rules = [
-        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"], absent)
-        for preset, name, feature, op, absent in unit.params["rules"]
+        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"], absent, by_language)
+        for preset, name, feature, op, absent, by_language in unit.params["rules"]
     ]
     ruleset = filters.Ruleset(tuple(rules), unit.params["cut_lines"])
     by_language = None
@@ -247,6 +249,7 @@ def shard(unit: Unit, out: Path) -> Counts:
     verdicts = _verdicts(unit, measured.num_rows)
     cut_column = unit.params["cut_lines"]
     lines = measured[f"cuts_{cut_column}"].to_pylist() if cut_column else None
+    line_rule = "dclm.line" if cut_column == "dclm" else "c4.line"
     leaked = (
         shards.read_table(unit.path("hits.arrow"), ["cuts"])["cuts"].to_pylist() if _has(unit, "hits.arrow") else None
     )
@@ -265,7 +268,7 @@ def shard(unit: Unit, out: Path) -> Counts:
                     continue
                 text = text_row["text"]
                 edits[row] = [
-                    *(Edit(s["start"], s["end"], "", "c4.line") for s in (lines[row] if lines else ())),
+                    *(Edit(s["start"], s["end"], "", line_rule) for s in (lines[row] if lines else ())),
                     *(Edit(s["start"], s["end"], "", "decontaminate") for s in (leaked[row] if leaked else ())),
                     *(pii.find(text, masks) if masks else ()),
                 ]

@@ -191,7 +191,7 @@ def test_presets_can_be_combined_in_any_order():
         ([{}], "{} is no rule"),
         (["gopher", "gopher_quality"], "rule gopher.min_words stands twice, with 50 and 50"),
         (["c4", "fineweb"], "different line cuts (c4 and fineweb)"),
-        ([{"c4": {"cut_lines": "all"}}], "cut_lines is 'all'; use one of fineweb, c4, or null"),
+        ([{"c4": {"cut_lines": "all"}}], "cut_lines is 'all'; use one of fineweb, c4, dclm, or null"),
         ([{"gopher": {"cut_lines": None}}], "unknown rule of preset gopher 'cut_lines'"),
         ([{"Gopher": {}}], "did you mean 'gopher'?"),
     ],
