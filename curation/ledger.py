@@ -1,14 +1,24 @@
 """Contract 3, the ledger: one row for every document that was ever read, with its features and its verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gristmill.curation.edits import EDIT_TYPE
+from gristmill.curation.edits import EDIT_TYPE, Edit
 
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
+
+PII_COUNTS = {
+    "num_pii_email": "pii.email",
+    "num_pii_ip": "pii.ip",
+    "num_pii_phone": "pii.phone",
+    "num_pii_credit_card": "pii.credit_card",
+    "num_pii_secrets": "secret.",
+}
+"""Columns that count edits, and how the rules of these edits begin."""
 
 DOCUMENT_FIELDS = [
     pa.field("id", pa.string(), nullable=False),
@@ -34,6 +44,8 @@ VERDICT_FIELDS = [
     pa.field("language_score", pa.float32()),
     pa.field("content_hash", pa.string()),
     pa.field("edits", EDIT_TYPE),  # what was cut or masked in a kept document
+    # How often something was masked in it; null where nobody looked: in dropped documents, and without `curate.pii`.
+    *(pa.field(name, pa.int32()) for name in PII_COUNTS),
 ]
 """Columns that every ledger has; the features of `curation/features.py` follow, null where there was no text."""
 
@@ -55,6 +67,12 @@ def read_ledger(folder: Path, columns: list[str] | None = None, filters=None) ->
     return pa.concat_tables(tables) if tables else pa.table({})
 
 
+def pii_counts(edits: Iterable[Edit]) -> dict[str, int]:
+    """How many edits of a document are of each kind of personal data."""
+    rules = [edit.rule for edit in edits]
+    return {name: sum(rule.startswith(begin) for rule in rules) for name, begin in PII_COUNTS.items()}
+
+
 def verdict_counts(table: pa.Table) -> Mapping[str, object]:
     """Counts of a ledger: documents, kept, dropped per rule (in order of name)."""
     statuses = table["status"].to_pylist()
@@ -67,3 +85,10 @@ def verdict_counts(table: pa.Table) -> Mapping[str, object]:
         "kept": statuses.count("kept"),
         "dropped": dict(sorted(dropped.items())),
     }
+
+
+def masked_counts(table: pa.Table) -> dict[str, int]:
+    """How often each kind of personal data was masked in the kept documents of a ledger; kinds without a find left out."""
+    kept = table.filter(pc.equal(table["status"], "kept"))
+    sums = {name.removeprefix("num_pii_"): pc.sum(kept[name]).as_py() for name in PII_COUNTS}
+    return {kind: number for kind, number in sums.items() if number}

@@ -1,8 +1,8 @@
-"""Personal data in running text: e-mail addresses and public IP addresses, and secrets, found as spans to be replaced.
+"""Personal data in running text: e-mail and public IP addresses, phone and card numbers, and secrets, found as spans.
 
-Every find gets the same placeholder, from the ranges that are reserved for documentation (RFC 2606, 5737 and 3849),
-so no replacement can be somebody's address, masking twice changes nothing, and the result does not depend on the
-order of documents. A placeholder per address would let a reader link its occurrences, or test a guess.
+Every find gets the same placeholder, from the ranges that are reserved for documentation and fiction (RFC 2606, 5737
+and 3849, ATIS-0300115), so no replacement can be somebody's address, masking twice changes nothing, and the result does
+not depend on the order of documents. A placeholder per address would let a reader link its occurrences, or test a guess.
 
 Precision comes from context: `section 1.2.3.4`, `v2.0.0.1` and `1.3.6.1.4.1` are no hosts, `logo@2x.png` is no
 mailbox, private and reserved ranges name nobody.
@@ -15,15 +15,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gristmill.curation import cards, phones
 from gristmill.curation import secrets as keys
+from gristmill.curation.digits import dense_places
 from gristmill.curation.edits import Edit
 
-VERSION = 2
+VERSION = 3
 """Bumped when the same text would get other spans, of secrets too."""
 
 EMAIL_PLACEHOLDER = "email@example.com"
 IPV4_PLACEHOLDER = "192.0.2.1"
 IPV6_PLACEHOLDER = "2001:db8::1"
+
+
+KINDS = ("email", "ip", "secrets", "phone", "credit_card")
+"""What can be masked; the rule of an edit is `pii.<kind>`, or `secret.<rule>` for secrets."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,14 @@ class PiiParams:
     secrets: Literal["mask"] | None = "mask"
     """Keys, tokens and passwords, as detect-secrets finds them (`curation/secrets.py`); null: left alone."""
 
+    phone: Literal["mask"] | None = "mask"
+    """Phone numbers with a country code, in North American form, or after a word such as "Tel."; null: left alone."""
+
+    credit_card: Literal["mask"] | None = "mask"
+    """Numbers of payment cards whose prefix, length and checksum fit; null: left alone."""
+
     def __post_init__(self):
-        for name in ("email", "ip", "secrets"):
+        for name in KINDS:
             if getattr(self, name) not in ("mask", None):
                 raise ValueError(f'{name} is "{getattr(self, name)}"; write {name}: mask, or {name}: null')
 
@@ -50,24 +62,65 @@ def find(text: str, params: PiiParams) -> list[Edit]:
 
     Time is linear in the text, whatever it holds.
     """
-    emails = [Edit(*place, EMAIL_PLACEHOLDER, "pii.email") for place in _mailboxes(text)] if params.email else []
-    ips = list(_ips(text)) if params.ip else []
-    hidden = keys.find(text) if params.secrets else []
-    if sum(map(bool, (emails, ips, hidden))) < 2:
-        return emails or ips or hidden
-    # A password before a host looks like an address with it: the secret goes, the host stays.
-    free = [span for span in emails + ips if not _overlaps(span, hidden)] if hidden else emails + ips
-    spans: list[Edit] = []
-    for span in sorted(free + hidden, key=lambda span: (span.start, -span.end)):
-        if not spans or span.start >= spans[-1].end:  # an IP inside an address goes with it
-            spans.append(span)
+    spans = keys.find(text) if params.secrets else []
+    # An IP inside an e-mail address goes with it; a password before a host looks like an address with it, and stays one.
+    addresses = [*(_ips(text) if params.ip else ()), *(_mailboxes(text) if params.email else ())]
+    spans = _merged(spans, _disjoint(addresses))
+    places = dense_places(text, _BEFORE_NUMBER, _AFTER_NUMBER) if params.phone or params.credit_card else []
+    if places and params.credit_card:
+        rest = _without(text, spans)
+        spans = _merged(spans, [card for place in places for card in _cards(rest, place)])
+    if places and params.phone:
+        rest = _without(text, spans)
+        spans = _merged(spans, _disjoint([phone for place in places for phone in _phones(rest, place)]))
     return spans
+
+
+def _merged(spans: list[Edit], more: list[Edit]) -> list[Edit]:
+    """Two lists of ordered and disjoint spans as one, without those of the second that overlap some of the first."""
+    if not spans or not more:
+        return spans or more
+    return sorted(spans + [span for span in more if not _overlaps(span, spans)], key=lambda span: span.start)
+
+
+def _without(text: str, spans: list[Edit]) -> str:
+    """The text with something as long in place of what is masked already, that begins and ends as the mask does.
+
+    So numbers beside it look the same before and after it was masked.
+    """
+    pieces, position = [], 0
+    for span in spans:
+        mask = span.replacement[0] + "x" * (span.end - span.start - 2) + span.replacement[-1]
+        pieces += [text[position : span.start], mask[: span.end - span.start]]
+        position = span.end
+    return "".join([*pieces, text[position:]]) if spans else text
+
+
+def _disjoint(spans: list[Edit]) -> list[Edit]:
+    """Spans in order, without those that overlap an earlier or longer one."""
+    kept: list[Edit] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not kept or span.start >= kept[-1].end:
+            kept.append(span)
+    return kept
 
 
 def _overlaps(span: Edit, others: list[Edit]) -> bool:
     """Whether a span shares a character with one of some ordered and disjoint spans."""
     after = bisect_left(others, span.end, key=lambda other: other.start)
     return after > 0 and others[after - 1].end > span.start
+
+
+def _cards(text: str, place: tuple[int, int]) -> list[Edit]:
+    return [Edit(*at, cards.PLACEHOLDER, "pii.credit_card") for at in cards.card_numbers(text, *place)]
+
+
+def _phones(text: str, place: tuple[int, int]) -> list[Edit]:
+    return [Edit(*at, phones.PLACEHOLDER, "pii.phone") for at in phones.phone_numbers(text, *place)]
+
+
+_BEFORE_NUMBER, _AFTER_NUMBER = 48, 24
+"""Characters around many digits that tell what they are: a word before, another digit behind."""
 
 
 # --- e-mail -----------------------------------------------------------------------------------------------------------
@@ -97,8 +150,8 @@ _NOBODY = frozenset({"git", "this", "super"})
 """`git@github.com:a/b` is a path to a repository, `this@Outer.name` is Kotlin."""
 
 
-def _mailboxes(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of every e-mail address, in order."""
+def _mailboxes(text: str) -> Iterator[Edit]:
+    """Every e-mail address, in order."""
     signs = list(_AT.finditer(text)) if "@" in text else []
     written = list(_WRITTEN_AT.finditer(text)) if " at " in text else []
     bracketed = list(_BRACKETED_AT.finditer(text)) if _BRACKETED_HINT.search(text) else []
@@ -117,7 +170,7 @@ def _mailboxes(text: str) -> Iterator[tuple[int, int]]:
         elif _HANDLE.search(text[max(0, local.start() - 2) : local.start()]):
             continue
         end = sign.end()
-        yield local.start(), end
+        yield Edit(local.start(), end, EMAIL_PLACEHOLDER, "pii.email")
 
 
 def _is_domain(text: str, sign: re.Match) -> bool:

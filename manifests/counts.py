@@ -50,6 +50,7 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         "documents": documents,
         "kept": documents - dropped.total(),
         "dropped": dict(sorted(dropped.items())),
+        "masked": total(steps.get("shards", [])).get("masked", {}),
         "bytes": total(steps.get("shards", [])).get("bytes", 0),
         "tokens": total(steps.get("tokens", [])).get("tokens", 0),
         "not_documents": read.get("not_documents", {}),

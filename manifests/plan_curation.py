@@ -235,8 +235,9 @@ def plan_shards(context: Context) -> Iterator[Planned]:
         files = _verdict_files(context, source, source_name, name, "shards")
         files += [extracted.output("dropped.arrow"), measured.output("features.arrow")]
         version = steps.SHARD_VERSION * 1000 + steps.pii.VERSION
-        masks_secrets = params["pii"] is not None and params["pii"].secrets is not None
-        libraries = ("detect-secrets", "pyarrow") if masks_secrets else ("pyarrow",)
+        masks = params["pii"]
+        secret, phone = masks is not None and masks.secrets, masks is not None and masks.phone
+        libraries = (*(["detect-secrets"] if secret else []), *(["phonenumbers"] if phone else []), "pyarrow")
         return unit(context, "shards", version, name, source_name, params, files, libraries)
 
     return per_unit(context, one)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gristmill.manifests.charts import COLOURS, curves, stacked_bars
 
-VERSION = 1
+VERSION = 2
 
 LEDGER_COLUMNS = ("status", "stage", "rule", "language")
 """What the report reads of the ledger."""
@@ -43,6 +43,8 @@ def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], m
         "<h2>Why documents were dropped</h2>" + stacked_bars(_drops(sources), colours) + _silent_rules(facts),
         "<h2>Languages</h2>" + _languages(ledgers, colours),
     ]
+    if any(source["masked"] for source in sources.values()):
+        parts.append("<h2>Masked in kept documents</h2>" + _masked(sources, colours))
     if "pack" in facts["steps"]:
         parts.append("<h2>Mixture</h2>" + _mixture(facts["steps"]["pack"], colours))
     if metrics:
@@ -137,6 +139,15 @@ def _languages(ledgers: Sequence[tuple[str, pa.Table]], colours: Mapping[str, st
             rest[source] = rest.get(source, 0) + n
     shown = dict(ordered[:most]) | ({f"{len(ordered) - most} others": rest} if rest else {})
     return "<p>Kept documents by language.</p>" + stacked_bars(shown, colours)
+
+
+def _masked(sources: Mapping[str, Mapping], colours: Mapping[str, str]) -> str:
+    """How often each kind of personal data was masked, by source."""
+    kinds: dict[str, dict[str, int]] = {}
+    for source, c in sources.items():
+        for kind, n in c["masked"].items():
+            kinds.setdefault(kind, {})[source] = n
+    return stacked_bars(dict(sorted(kinds.items(), key=lambda item: (-sum(item[1].values()), item[0]))), colours)
 
 
 def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ from gristmill.manifests.store import Unit
 
 Counts = Mapping[str, object]
 
-SHARD_VERSION = 2
+SHARD_VERSION = 3
 """Of what `shard` itself does: joining verdicts, applying edits, writing the ledger."""
 
 SPAN_TYPE = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -286,7 +286,8 @@ def shard(unit: Unit, out: Path) -> Counts:
     kept = shards.write_batches(out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""})
     table = _ledger(unit, measured, verdicts, edits)
     ledger.write_ledger(out / "ledger.parquet", table)
-    return {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
+    counts = {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
+    return counts | ({"masked": ledger.masked_counts(table)} if masks else {})
 
 
 def _has(unit: Unit, file: str) -> bool:
@@ -322,6 +323,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         [{"start": e.start, "end": e.end, "replacement": e.replacement, "rule": e.rule} for e in edit] if edit else None
         for edit in edits
     ]
+    found = [ledger.pii_counts(edit) if edit is not None and unit.params["pii"] else {} for edit in edits]
     columns = {
         **{name: texts[name] for name in texts.column_names},
         "status": pa.array(["dropped" if v["rule"] else "kept" for v in verdicts], pa.string()),
@@ -331,6 +333,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         },
         **{name: measured[name] for name in ("language", "language_score", "content_hash")},
         "edits": pa.array(spans, EDIT_TYPE),
+        **{name: pa.array([one.get(name) for one in found], pa.int32()) for name in ledger.PII_COUNTS},
         **{name: measured[name] for name in features.FEATURES.names},
     }
     schema = ledger.ledger_schema(features.FEATURES)
