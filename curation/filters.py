@@ -1,21 +1,23 @@
 """Which documents stay: the rules that a manifest asks for, and the verdict on each document.
 
-Rules are asked in order, and the first that fails names the reason, so that every drop is counted once; all features of
-the text stay in the ledger for the question what another threshold would have done.
+Every rule is asked of every document. The first that fails names the reason, so that every drop is counted once; what
+the others saw goes to the ledger too, for the question what another threshold would have done.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gristmill.curation import columns, own
+from gristmill.curation.answers import Answer, Documents
 from gristmill.curation.blocklists import INTEGRATED, UrlLists
 from gristmill.curation.presets import DEFAULT_PRESET, PRESETS
-from gristmill.curation.rules import MEMBERSHIP, OPERATORS, Rule, Ruleset, unknown
+from gristmill.curation.rules import Rule, Ruleset, unknown
 
-VERSION: int = 3
+VERSION: int = 4
 
 
 def ruleset(spec: object, kind: str) -> Ruleset:
@@ -112,110 +114,71 @@ def judge(
     texts: pa.Table | None = None,
     scores: Mapping[str, own.Score] | None = None,
     url_lists: UrlLists = INTEGRATED,
-    dropped: np.ndarray | None = None,
+    earlier: pa.Table | None = None,
+    known: Mapping[str, np.ndarray] | None = None,
 ) -> pa.Table:
-    """The verdict on each document: `rule` (label of the first rule that fails, null if none does), and that rule's
-    `value` and `threshold` (float64, null likewise, and where they are words), and `detail`, what it saw in words.
+    """The verdict on each document: `rule` (label of the first rule that fails, null if none does), that rule's `value`
+    and `threshold` (float64, null likewise, and where they are words), `detail`, what it saw in words, and `failed`, the
+    labels of all rules that fail, in order; then the values of every feature that is no column of the ledger.
 
     `texts` has the columns of the same documents that `columns.needed` names, `scores` the functions that rules name;
     both may be absent where no rule asks for them. `url_lists` are what rules over `url_*` look addresses up in.
-    `dropped` is true for rows that need no verdict: functions of the manifest's author are only called for documents
-    that are still there. A document that such a function fails on is dropped as `own_rule_failed`. Raises ValueError
-    where a function fails on everything (`Score.is_broken`).
+    `earlier` are verdicts (rule, value, threshold) that come before the first rule: the language's. `known` are values
+    by feature that were had before, float64 with NaN for absent.
+
+    A document that a function of the manifest's author fails on is dropped as `own_rule_failed`, unless a rule before
+    has dropped it: how a function fares on documents that it was not made for is no reason. Raises ValueError where a
+    function fails on everything (`Score.is_broken`).
     """
-    num_documents = features.num_rows
-    is_open = np.ones(num_documents, dtype=bool) if dropped is None else ~dropped
-    labels = [*(rule.label for rule in ruleset.rules), own.FAILED]
-    failed = np.full(num_documents, -1, dtype=np.int64)
-    value = np.full(num_documents, np.nan)
-    threshold = np.full(num_documents, np.nan)
-    details: dict[int, str] = {}
-    asked = [rule.feature for rule in ruleset.rules]
-    others = columns.Values(pa.table({}) if texts is None else texts, features, asked, url_lists)
+    documents = Documents(features, ruleset.rules, texts, scores, url_lists, known)
+    num_rules, num_documents = len(ruleset.rules), features.num_rows
+    alive = np.ones(num_documents, dtype=bool) if earlier is None else np.array(earlier["rule"].is_null())
+    before = [] if earlier is None else sorted(set(earlier["rule"].drop_null().to_pylist()))
+    labels = pa.array([*(rule.label for rule in ruleset.rules), own.FAILED, *before], pa.string())
+    rows, codes = [np.flatnonzero(~alive)], [np.zeros(0, np.int64)]
+    if earlier is not None:
+        codes = [np.asarray(pc.index_in(earlier["rule"].drop_null(), labels[num_rules:])) + num_rules]
+    answers = []
     for number, rule in enumerate(ruleset.rules):
-        family = columns.family(rule.feature)
-        rows = np.flatnonzero(is_open)
-        if family == "text":
-            measured = features.column(rule.feature).to_numpy().astype(np.float64)
-            limits = _limits(rule, features)
-            fails = rows[~OPERATORS[rule.op](measured[rows], limits[rows]) & ~np.isnan(measured[rows])]
-            value[fails] = measured[fails]
-        elif family == "own":
-            assert scores is not None
-            measured, errors = _scored(scores[rule.feature], rows, others)
-            fails = rows[~np.isnan(measured) & ~OPERATORS[rule.op](measured, rule.threshold)]
-            value[rows] = measured
-            details |= errors
-            failed[list(errors)] = len(ruleset.rules)
-        else:
-            values = others.of(rule.feature)
-            fails, saw = _asked(rule, values, rows, _limits(rule, features))
-            value[fails] = saw
-            details |= {row: _detail(rule, values[row]) for row in fails[np.isnan(saw)].tolist()}
-        failed[fails] = number
-        threshold[fails] = _limits(rule, features)[fails]
-        is_open &= failed < 0
-    passed = failed < 0
-    value[passed] = np.nan
-    threshold[passed] = np.nan
-    which = pa.array(failed, mask=passed)
-    return pa.table(
-        {
-            "rule": pa.array(labels, pa.string()).take(which),
-            "value": pa.array(value, mask=np.isnan(value)),
-            "threshold": pa.array(threshold, mask=np.isnan(threshold)),
-            "detail": pa.array([details.get(row) for row in range(num_documents)], pa.string()),
-        }
-    )
+        answer = documents.answer(rule, alive)
+        answers.append(answer)
+        rows += [np.flatnonzero(answer.fails), answer.crashed]
+        codes += [np.full(np.count_nonzero(answer.fails), number), np.full(len(answer.crashed), num_rules)]
+        alive = alive & ~answer.fails
+        alive[answer.crashed] = False
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    code = np.concatenate(codes)[order]
+    ends = np.cumsum(np.bincount(np.concatenate(rows), minlength=num_documents))
+    offsets = np.concatenate(([0], ends)).astype(np.int32)
+    first = np.full(num_documents, -1, dtype=np.int64)
+    first[~alive] = code[offsets[:-1][~alive]]
+    failed = pa.ListArray.from_arrays(pa.array(offsets), labels.take(pa.array(code)))
+    verdicts = {"rule": labels.take(pa.array(first, mask=alive)), **_seen(ruleset, documents, answers, first, earlier)}
+    return pa.table({**verdicts, "failed": failed, **documents.columns()})
 
 
-def _asked(rule: Rule, values: list, rows: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that fail a rule over a column, and the numbers that it saw there, NaN where it saw words or nothing."""
-    words = isinstance(rule.threshold, str | tuple)
-    if not words:
-        numbers = columns.numbers(values, rule.feature)[rows]
-        absent = np.isnan(numbers)
-        holds = OPERATORS[rule.op](numbers, limits[rows])
-    else:
-        numbers = np.full(len(rows), np.nan)
-        present = [values[row] for row in rows.tolist()]
-        absent = np.array([value is None for value in present], dtype=bool)
-        test = _test(rule)
-        holds = np.array([value is not None and test(value) for value in present], dtype=bool)
-    fails = np.where(absent, rule.absent == "drop", ~holds)
-    return rows[fails], numbers[fails]
-
-
-def _test(rule: Rule) -> Callable[[object], bool]:
-    """What tells whether a value that is there holds against words."""
-    if rule.op in MEMBERSHIP:
-        return columns.membership(rule.feature, rule.op, rule.threshold)
-    if columns.family(rule.feature) == "date":
-        return columns.dated(rule.op, rule.threshold)
-    return columns.membership(rule.feature, "in", (rule.threshold,))
-
-
-def _detail(rule: Rule, value: object) -> str:
-    return f"no {rule.feature}" if value is None else columns.seen(value)
-
-
-def _limits(rule: Rule, features: pa.Table) -> np.ndarray:
-    """The number that a rule compares with, by document; NaN where it asks for words."""
-    words = isinstance(rule.threshold, str | tuple)
-    return np.full(features.num_rows, np.nan) if words else rule.limits(features)
-
-
-def _scored(score: own.Score, rows: np.ndarray, values: columns.Values) -> tuple[np.ndarray, dict[int, str]]:
-    """What a function gives for some rows (NaN where it failed), and what went wrong, by row."""
-    numbers = np.full(len(rows), np.nan)
-    errors: dict[int, str] = {}
-    places = rows.tolist()
-    documents = values.documents(places) if score.wants_document else [None] * len(places)
-    for place, (text, document) in enumerate(zip(values.texts(places), documents, strict=True)):
-        try:
-            numbers[place] = score(text, document)
-        except own.OwnCodeError as error:
-            errors[places[place]] = str(error)
-    if score.is_broken:
-        raise ValueError(f"it fails on all of {score.failures:,} documents, here with: {next(iter(errors.values()))}")
-    return numbers, errors
+def _seen(
+    ruleset: Ruleset, documents: Documents, answers: Sequence[Answer], first: np.ndarray, earlier: pa.Table | None
+) -> dict[str, pa.Array]:
+    """What the first rule that fails saw: `value`, `threshold` and `detail`; `first` is its number (-1: none)."""
+    num_rules = len(ruleset.rules)
+    value, threshold = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    details: list[str | None] = [None] * len(first)
+    for number, (rule, answer) in enumerate(zip(ruleset.rules, answers, strict=True)):
+        here = np.flatnonzero(first == number)
+        value[here] = answer.saw[here]
+        threshold[here] = answer.limits[here]
+        for row in here[np.isnan(answer.saw[here])].tolist():
+            details[row] = documents.detail(rule, row)
+    errors = {row: what for found in documents.errors.values() for row, what in found.items()}
+    for row in np.flatnonzero(first == num_rules).tolist():
+        details[row] = errors.get(row)
+    if earlier is not None:
+        here = first > num_rules
+        value[here] = earlier["value"].to_numpy()[here]
+        threshold[here] = earlier["threshold"].to_numpy()[here]
+    return {
+        "value": pa.array(value, mask=np.isnan(value)),
+        "threshold": pa.array(threshold, mask=np.isnan(threshold)),
+        "detail": pa.array(details, pa.string()),
+    }

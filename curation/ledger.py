@@ -1,6 +1,8 @@
 """Contract 3, the ledger: one row for every document that was ever read, with its features and its verdict."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,8 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gristmill.curation.edits import EDIT_TYPE, Edit
+from gristmill.curation.features import FEATURES
+from gristmill.curation.rules import Rule
 
-LEDGER_VERSION = 3
+LEDGER_VERSION = 4
 
 PII_COUNTS = {
     "num_pii_email": "pii.email",
@@ -38,6 +42,7 @@ VERDICT_FIELDS = [
     pa.field("value", pa.float64()),  # what the rule saw
     pa.field("threshold", pa.float64()),  # what the rule asks for
     pa.field("detail", pa.string()),  # what a rule over words saw, or how a function of its author's failed
+    pa.field("failed", pa.list_(pa.string()), nullable=False),  # all rules that it fails, in order: the first is `rule`
     pa.field("duplicate_of", pa.string()),  # id of the document that was kept instead
     pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
     pa.field("language", pa.string()),
@@ -47,24 +52,69 @@ VERDICT_FIELDS = [
     # How often something was masked in it; null where nobody looked: in dropped documents, and without `curate.pii`.
     *(pa.field(name, pa.int32()) for name in PII_COUNTS),
 ]
-"""Columns that every ledger has; the features of `curation/features.py` follow, null where there was no text."""
+"""Columns that every ledger has. The features of `curation/features.py` follow, then the values of other features that
+the source's rules ask about, under the feature's own name; all are null where there was no text."""
+
+RULES = "gristmill.rules"
+"""Key of a ledger file's metadata: the rules that its documents were judged by, as JSON (`rules_json`)."""
 
 
-def ledger_schema(features: pa.Schema) -> pa.Schema:
-    """The ledger's columns when documents were measured as `features`."""
-    return pa.schema(VERDICT_FIELDS + [f.with_nullable(True) for f in features])
+def is_column(feature: str) -> bool:
+    """Whether every ledger has a column for a feature, whatever the rules ask."""
+    return feature in FEATURES.names or any(field.name == feature for field in VERDICT_FIELDS)
 
 
-def write_ledger(path: Path, table: pa.Table) -> None:
-    """Write a ledger file; equal rows are equal bytes."""
-    table = table.replace_schema_metadata({"gristmill.version": str(LEDGER_VERSION)})
+def ledger_schema(features: pa.Schema, values: Iterable[pa.Field] = ()) -> pa.Schema:
+    """The ledger's columns when documents were measured as `features`, and rules saw `values` beside them."""
+    return pa.schema(VERDICT_FIELDS + [f.with_nullable(True) for f in [*features, *values]])
+
+
+def rules_json(rules: Iterable[Rule]) -> str:
+    """Rules as the metadata of a file has them: a list of mappings with the fields of `Rule`."""
+    return json.dumps([asdict(rule) for rule in rules])
+
+
+def read_rules(path: Path) -> dict[str, Rule]:
+    """The rules of a ledger file by label."""
+    metadata = pq.read_schema(path).metadata or {}
+    rules = [Rule(**fields) for fields in json.loads(metadata.get(RULES.encode(), b"[]"))]
+    return {rule.label: rule for rule in rules}
+
+
+def write_ledger(path: Path, table: pa.Table, rules: str = "[]") -> None:
+    """Write a ledger file; equal rows are equal bytes. `rules`: as `rules_json` gives them."""
+    table = table.replace_schema_metadata({"gristmill.version": str(LEDGER_VERSION), RULES: rules})
     pq.write_table(table, path, compression="zstd", row_group_size=65_536, store_schema=True)
 
 
-def read_ledger(folder: Path, columns: list[str] | None = None, filters=None) -> pa.Table:
-    """All ledger files under a folder (`runs/<manifest>/ledger` or one source's) as one table, in order of path."""
-    tables = [pq.read_table(path, columns=columns, filters=filters) for path in sorted(folder.rglob("*.parquet"))]
-    return pa.concat_tables(tables) if tables else pa.table({})
+def read_ledger(folder: Path, columns: list[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
+    """All ledger files under a folder (`runs/<manifest>/ledger` or one source's) as one table, in order of path.
+
+    A column that some files lack is null in their rows; one that is a number here and words there is words.
+    """
+    return unified([read_file(path, columns, filters) for path in sorted(folder.rglob("*.parquet"))])
+
+
+def read_file(path: Path, columns: Sequence[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
+    """One ledger file; a column that it does not have is null."""
+    if columns is None:
+        return pq.read_table(path, filters=filters)
+    has = set(pq.read_schema(path).names)
+    # `id` is read with them: a table without columns would forget how many rows it has.
+    table = pq.read_table(path, columns=["id", *(name for name in columns if name in has)], filters=filters)
+    nulls = pa.nulls(table.num_rows)
+    return pa.table([table[name] if name in has else nulls for name in columns], names=list(columns))
+
+
+def unified(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables with different columns as one; an empty table of none."""
+    words = {f.name for table in tables for f in table.schema if f.type == pa.string()}
+    mixed = [
+        pa.schema([f.with_type(pa.string()) if f.name in words else f for f in t.schema.remove_metadata()])
+        for t in tables
+    ]
+    cast = [table.cast(schema) for table, schema in zip(tables, mixed, strict=True)]
+    return pa.concat_tables(cast, promote_options="default") if tables else pa.table({})
 
 
 def pii_counts(edits: Iterable[Edit]) -> dict[str, int]:

@@ -228,14 +228,15 @@ class Score:
 
     def __call__(self, text: str, document: Mapping | None) -> float:
         try:
-            number = self._scored(text, document)
+            number = self.of(text, document)
         except OwnCodeError:
             self.failures += 1
             raise
         self.successes += 1
         return number
 
-    def _scored(self, text: str, document: Mapping | None) -> float:
+    def of(self, text: str, document: Mapping | None) -> float:
+        """The same, without counting towards `is_broken`: for documents that it may not be made for."""
         try:
             result = self._call(text, document) if self.wants_document else self._call(text)
         except (Exception, SystemExit) as error:

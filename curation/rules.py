@@ -112,6 +112,11 @@ class Rule:
             return np.full(features.num_rows, float(self.threshold))
         return language_table.limits(self.by_language, features["language"].to_pylist(), float(self.threshold))
 
+    @property
+    def asks_words(self) -> bool:
+        """Whether it compares words, or a date, and not a number."""
+        return isinstance(self.threshold, str | tuple)
+
 
 @dataclass(frozen=True)
 class Ruleset:

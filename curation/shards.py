@@ -51,12 +51,20 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """A whole Arrow IPC file as a table; for columns that are small beside the texts."""
+    """A whole Arrow IPC file as a table, its columns in the order asked for; for what is small beside the texts."""
     with pa.memory_map(str(path)) as source:
-        schema = pa.ipc.open_file(source).schema
-    if columns is not None:
-        schema = pa.schema([schema.field(name) for name in columns])
-    return pa.Table.from_batches(read_batches(path, columns), schema.remove_metadata())
+        schema = pa.ipc.open_file(source).schema.remove_metadata()
+    if columns is None:
+        return pa.Table.from_batches(read_batches(path), schema)
+    read = pa.schema([field for field in schema if field.name in columns])  # a file's batches keep its own order
+    return pa.Table.from_batches(read_batches(path, columns), read).select(columns)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The metadata of an Arrow IPC file."""
+    with pa.memory_map(str(path)) as source:
+        found = pa.ipc.open_file(source).schema.metadata or {}
+    return {key.decode(): value.decode() for key, value in found.items()}
 
 
 def take(path: Path, rows: Sequence[int], column: str) -> pa.Array:

@@ -33,6 +33,7 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
     """Where a source's records went: documents = kept + dropped, by rule over all steps that have run.
 
     `records` maps a step's name to the records of its units; `lost` names files that could not be opened at all.
+    `silent_rules` are the rules that no document fails, also none that another rule dropped before.
     """
     steps = {step: [r for r in units if r.source == source] for step, units in records.items()}
     read = total(steps.get("extract", []))
@@ -45,12 +46,17 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         for record in records.get("dedup", ()):
             dropped.update(record.counts["sources"].get(source, {}).get("dropped", {}))
     documents = read.get("documents", 0)
+    failed = total(steps.get("filter", [])).get("failed", {})
     return {
         "records": read.get("records", 0),
         "documents": documents,
         "kept": documents - dropped.total(),
         "dropped": dict(sorted(dropped.items())),
+<<<<<<< HEAD
         "masked": total(steps.get("shards", [])).get("masked", {}),
+=======
+        "silent_rules": [rule for rule, n in failed.items() if not n] if documents else [],
+>>>>>>> ea07934 (Ask every rule of every document, and keep it all)
         "bytes": total(steps.get("shards", [])).get("bytes", 0),
         "tokens": total(steps.get("tokens", [])).get("tokens", 0),
         "not_documents": read.get("not_documents", {}),

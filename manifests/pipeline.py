@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gristmill.manifests import dedup, model_steps, steps
+from gristmill.manifests import dedup, judging, model_steps, steps
 from gristmill.manifests import plan_curation as curation
 from gristmill.manifests import plan_training as training
 from gristmill.manifests.planning import Context, Planned
@@ -28,7 +28,7 @@ def pipeline(loaded: Loaded) -> list[Step]:
     every = [
         Step("extract", curation.plan_extract, steps.extract, "raw files to texts"),
         Step("measure", curation.plan_measure, steps.measure, "features, language and signature of every text"),
-        Step("filter", curation.plan_filter, steps.filter_, "languages and rules"),
+        Step("filter", curation.plan_filter, judging.filter_, "languages and rules"),
         Step("dedup", curation.plan_dedup, dedup.dedup, "exact and near duplicates across sources"),
         Step("decontaminate", curation.plan_decontaminate, steps.decontaminate, "benchmark text"),
         Step("shards", curation.plan_shards, steps.shard, "kept documents after edits, ledger of all"),

@@ -193,6 +193,8 @@ def _verdict_files(context: Context, source: Source, source_name: str, name: str
         context.record("extract", source_name, name).output("texts.arrow"),
         context.record("filter", source_name, name).output("verdicts.arrow"),
     ]
+    if step == "shards":
+        files.append(context.record("filter", source_name, name).output("values.arrow"))
     if deduplicates(context.loaded) and "dedup" not in source.skip:
         files.append(context.record("dedup", None, "dedup").output(f"{source_name}/{name}/duplicates.arrow"))
     if step == "shards" and context.manifest.curate.decontaminate and "decontaminate" not in source.skip:

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 from gristmill.manifests import counts as counting
 from gristmill.manifests import model_steps
-from gristmill.manifests.plan_curation import rules_of
 from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_unit, single, tokenizer_files, unit
 from gristmill.manifests.schema import Source
 from gristmill.manifests.store import Input, Record, Unit
@@ -110,7 +109,6 @@ def report_unit(context: Context) -> Unit:
         "sources": {
             name: counting.source_counts(records, name, context.lost.get(name, [])) for name in context.manifest.sources
         },
-        "rules": {name: list(rules_of(source)["thresholds"]) for name, source in context.manifest.sources.items()},
     }
     files = [record.output("ledger.parquet") for record in records.get("shards", ())]
     files += [record.output("metrics.jsonl") for record in records.get("pretrain", ())]

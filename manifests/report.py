@@ -32,15 +32,15 @@ th:first-child, td:first-child, td.words { text-align: left; } td:first-child { 
 def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], metrics: Sequence[Mapping]) -> str:
     """The page as HTML.
 
-    `facts` holds `sources` (as `gristmill status` has them), `steps` (name -> counts) and `rules` (source -> labels of
-    its rules); `ledgers` the ledger columns LEDGER_COLUMNS by source; `metrics` the lines of `metrics.jsonl`.
+    `facts` holds `sources` (as `gristmill status` has them) and `steps` (name -> counts); `ledgers` the ledger columns
+    LEDGER_COLUMNS by source; `metrics` the lines of `metrics.jsonl`.
     """
     sources = facts["sources"]
     colours = {source: COLOURS[i % len(COLOURS)] for i, source in enumerate(sources)}
     parts = [
         _figures(facts),
         "<h2>Sources</h2>" + _sources(sources, colours),
-        "<h2>Why documents were dropped</h2>" + stacked_bars(_drops(sources), colours) + _silent_rules(facts),
+        "<h2>Why documents were dropped</h2>" + stacked_bars(_drops(sources), colours) + _silent_rules(sources),
         "<h2>Languages</h2>" + _languages(ledgers, colours),
     ]
     if any(source["masked"] for source in sources.values()):
@@ -114,13 +114,14 @@ def _drops(sources: Mapping[str, Mapping]) -> Mapping[str, Mapping[str, int]]:
     return dict(sorted(rules.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
 
-def _silent_rules(facts: Mapping) -> str:
-    """Rules that dropped nothing at all: often right, sometimes a threshold with a typing error."""
-    fired = {rule for c in facts["sources"].values() for rule in c["dropped"]}
-    silent = sorted({rule for rules in facts["rules"].values() for rule in rules} - fired)
-    if not silent:
-        return ""
-    return f"<p>Rules that never fired: {escape(', '.join(silent))}.</p>"
+def _silent_rules(sources: Mapping[str, Mapping]) -> str:
+    """Rules that no document of a source fails: often right, sometimes a threshold with a typing error."""
+    lines = [
+        f"<li>{escape(name)}: {escape(', '.join(c['silent_rules']))}</li>"
+        for name, c in sources.items()
+        if c["silent_rules"]
+    ]
+    return f"<p>Rules that never fired:</p><ul>{''.join(lines)}</ul>" if lines else ""
 
 
 def _languages(ledgers: Sequence[tuple[str, pa.Table]], colours: Mapping[str, str], most: int = 20) -> str:

@@ -12,15 +12,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from gristmill.curation import columns, features, filters, language, ledger, minhash, own, pii, shards
 from gristmill.curation import decontaminate as leaks
-from gristmill.curation.blocklists import UrlLists
+from gristmill.curation import features, language, ledger, minhash, own, pii, shards
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
 from gristmill.curation.extract import RawPiece, params_class
 from gristmill.curation.extract import extract as extract_files
-from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
 from gristmill.curation.raw_files import opened
@@ -29,7 +27,7 @@ from gristmill.manifests.store import Unit
 
 Counts = Mapping[str, object]
 
-SHARD_VERSION = 3
+SHARD_VERSION = 4
 """Of what `shard` itself does: joining verdicts, applying edits, writing the ledger."""
 
 SPAN_TYPE = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -42,8 +40,6 @@ VERDICT_SCHEMA = pa.schema(
         pa.field("threshold", pa.float64()),
     ]
 )
-
-FILTER_SCHEMA = VERDICT_SCHEMA.append(pa.field("detail", pa.string()))  # what a rule over words saw
 
 
 def extract(unit: Unit, out: Path) -> Counts:
@@ -110,70 +106,6 @@ def measure(unit: Unit, out: Path) -> Counts:
     if signature:
         shards.write_batches(out / "signatures.arrow", signature_schema, signatures)
     return {"documents": rows, "kept": rows, "dropped": {}}
-
-
-def filter_(unit: Unit, out: Path) -> Counts:
-    """Features to verdicts: the language first, then the rules in their order; the first that fails drops."""
-    measured = shards.read_table(unit.path("features.arrow"))
-    thresholds = unit.params["thresholds"]
-    rules = [
-        filters.Rule(preset, name, feature, op, thresholds[f"{preset}.{name}"], absent, by_language)
-        for preset, name, feature, op, absent, by_language in unit.params["rules"]
-    ]
-    ruleset = filters.Ruleset(tuple(rules), unit.params["cut_lines"])
-    by_language = None
-    if unit.params["languages"]:
-        params = LanguageParams(**unit.params["languages"])
-        scores = np.asarray(measured["language_score"].to_numpy())
-        by_language = language.judge(measured["language"].to_pylist(), scores, params)
-    own_scores = {
-        rule.feature: own.Score(rule.feature, own_code.of_unit(rule.feature, unit.inputs))
-        for rule in rules
-        if columns.family(rule.feature) == "own"
-    }
-    lists: dict[str, list[str]] = {}
-    for given in unit.inputs:
-        if given.name.startswith("url_lists/"):
-            lists.setdefault(given.name.split("/")[1], []).append(given.path)
-    url_lists = UrlLists(unit.params["integrated_url_lists"], **{what: tuple(paths) for what, paths in lists.items()})
-    verdicts = _judged(unit, measured, ruleset, own_scores, url_lists, by_language)
-    verdicts = verdicts.add_column(0, "id", measured["id"])
-    shards.write_batches(out / "verdicts.arrow", FILTER_SCHEMA, verdicts.cast(FILTER_SCHEMA).to_batches())
-    return _verdict_counts(verdicts["rule"].to_pylist())
-
-
-def _judged(
-    unit: Unit,
-    measured: pa.Table,
-    ruleset: filters.Ruleset,
-    scores: Mapping,
-    url_lists: UrlLists,
-    by_language: pa.Table | None,
-) -> pa.Table:
-    """The verdicts of the language and the rules; the texts are read a batch at a time, and only if a rule needs them."""
-    needed = columns.needed(rule.feature for rule in ruleset.rules)
-    parts: list[pa.Table] = []
-    start = 0
-    batches = shards.read_batches(unit.path("texts.arrow"), needed) if needed else [None]
-    for batch in batches:
-        size = measured.num_rows if batch is None else batch.num_rows
-        texts = None if batch is None else pa.Table.from_batches([batch])
-        earlier = by_language.slice(start, size) if by_language is not None else None
-        dropped = np.array(earlier["rule"].is_valid()) if earlier is not None else None
-        verdicts = filters.judge(measured.slice(start, size), ruleset, texts, scores, url_lists, dropped)
-        parts.append(verdicts if earlier is None else _first(earlier, verdicts))
-        start += size
-    return pa.concat_tables(parts) if parts else filters.judge(measured, filters.Ruleset())
-
-
-def _first(earlier: pa.Table, later: pa.Table) -> pa.Table:
-    """Row by row, the earlier verdict where it drops, else the later."""
-    dropped = np.array(earlier["rule"].is_valid())
-    merged = {}
-    for name in ("rule", "value", "threshold"):
-        pairs = zip(dropped, earlier[name].to_pylist(), later[name].to_pylist(), strict=True)
-        merged[name] = pa.array([a if d else b for d, a, b in pairs], VERDICT_SCHEMA.field(name).type)
-    return pa.table({**merged, "detail": later["detail"]})
 
 
 def _verdict_counts(rules: list[str | None]) -> Counts:
@@ -285,9 +217,14 @@ def shard(unit: Unit, out: Path) -> Counts:
 
     kept = shards.write_batches(out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""})
     table = _ledger(unit, measured, verdicts, edits)
+<<<<<<< HEAD
     ledger.write_ledger(out / "ledger.parquet", table)
     counts = {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
     return counts | ({"masked": ledger.masked_counts(table)} if masks else {})
+=======
+    ledger.write_ledger(out / "ledger.parquet", table, shards.metadata(unit.path("values.arrow"))[ledger.RULES])
+    return {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
+>>>>>>> ea07934 (Ask every rule of every document, and keep it all)
 
 
 def _has(unit: Unit, file: str) -> bool:
@@ -318,6 +255,8 @@ def _verdicts(unit: Unit, rows: int) -> list[dict]:
 def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[list[Edit] | None]) -> pa.Table:
     """The unit's ledger: its texts in order, then the documents without one."""
     texts = shards.read_table(unit.path("texts.arrow"), ["id", "source", "kind", "locator", "url", "title"])
+    seen = shards.read_table(unit.path("values.arrow"))
+    values = pa.schema([field for field in seen.schema if field.name not in ("id", "failed")])
     rows = len(verdicts)
     spans = [
         [{"start": e.start, "end": e.end, "replacement": e.replacement, "rule": e.rule} for e in edit] if edit else None
@@ -332,11 +271,13 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
             for name in ("stage", "rule", "value", "threshold", "detail", "duplicate_of", "cluster_size")
         },
         **{name: measured[name] for name in ("language", "language_score", "content_hash")},
+        "failed": _failed(verdicts, seen["failed"].to_pylist()),
         "edits": pa.array(spans, EDIT_TYPE),
         **{name: pa.array([one.get(name) for one in found], pa.int32()) for name in ledger.PII_COUNTS},
         **{name: measured[name] for name in features.FEATURES.names},
+        **{name: seen[name] for name in values.names},
     }
-    schema = ledger.ledger_schema(features.FEATURES)
+    schema = ledger.ledger_schema(features.FEATURES, values)
     with_text = pa.table(columns).select(schema.names).cast(schema)
     assert with_text.num_rows == rows
     lost = shards.read_table(unit.path("dropped.arrow"))
@@ -344,9 +285,19 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         **{name: lost[name] for name in ("id", "source", "kind", "locator", "url", "title", "rule", "value", "detail")},
         "status": pa.array(["dropped"] * lost.num_rows, pa.string()),
         "stage": pa.array(["extract"] * lost.num_rows, pa.string()),
+        "failed": pa.array([[rule] for rule in lost["rule"].to_pylist()], pa.list_(pa.string())),
     }
     filled = [without_text.get(f.name, pa.nulls(lost.num_rows, f.type)) for f in schema]
     return pa.concat_tables([with_text, pa.table(filled, names=schema.names).cast(schema)]).combine_chunks()
+
+
+def _failed(verdicts: list[dict], by_filter: list[list[str]]) -> pa.Array:
+    """All rules that a document fails: those of the filters, or the one of a later step that dropped it."""
+    rows = [
+        [v["rule"]] if v["rule"] and v["stage"] != "filter" else failed
+        for v, failed in zip(verdicts, by_filter, strict=True)
+    ]
+    return pa.array(rows, pa.list_(pa.string()))
 
 
 def _ledger_type(name: str) -> pa.DataType:

@@ -1,12 +1,14 @@
 """Why a document was kept or dropped: its ledger row as a story that begins at the raw file."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pyarrow.dataset as ds
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from gristmill.curation.ledger import VERDICT_FIELDS
+from gristmill.curation.ledger import VERDICT_FIELDS, read_file, read_rules
+from gristmill.curation.rules import Rule, shown
 
 
 class NotFound(Exception):
@@ -24,32 +26,28 @@ def explain_document(document: str, runs: Iterable[Path]) -> dict:
             "no run with a ledger here; run the pipeline first (`gristmill run MANIFEST --until shards`), or give --runs"
         )
     for run in runs:
-        rows = _rows(run / "ledger", document)
+        found = _rows(run / "ledger", document)
+        rows = [row for row, _ in found]
         if len({row["id"] for row in rows}) > 1:
             shown = "\n  ".join(f"{row['id']}  {row['source']}  {row['locator']}" for row in rows[:10])
             raise NotFound(f"{len(rows)} documents of {run} fit {document!r}; give the id of one:\n  {shown}")
         if rows:
-            return {"run": str(run), **rows[0], "story": list(_story(run, rows[0]))}
+            return {"run": str(run), **rows[0], "story": list(_story(run, rows[0], read_rules(found[0][1])))}
     raise NotFound(
         f"no document {document!r} in {', '.join(str(run) for run in runs)}; give an id, a locator or a URL as the ledger has it"
     )
 
 
-def _rows(ledger: Path, document: str) -> list[dict]:
-    files = [str(path) for path in sorted(ledger.rglob("*.parquet"))]
-    if not files:
-        return []
-    table = ds.dataset(files, format="parquet")
-    field = ds.field
-    query = (field("locator") == document) | (field("url") == document)
+def _rows(ledger: Path, document: str) -> list[tuple[dict, Path]]:
+    """The rows that answer to what was asked for, each with its file."""
+    query = (pc.field("locator") == document) | (pc.field("url") == document)
     if re.fullmatch(r"[0-9a-f]{4,32}", document):
-        import pyarrow.compute as pc
+        query = query | pc.starts_with(pc.field("id"), document)
+    files = sorted(ledger.rglob("*.parquet"))
+    return [(row, path) for path in files for row in read_file(path, filters=query).to_pylist()]
 
-        query = query | pc.starts_with(field("id"), document)
-    return table.to_table(filter=query).to_pylist()
 
-
-def _story(run: Path, row: dict) -> Iterable[str]:
+def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
     yield f"document {row['id']}"
     yield f"  source     {row['source']} ({row['kind']})"
     yield f"  locator    {row['locator']}"
@@ -72,6 +70,9 @@ def _story(run: Path, row: dict) -> Iterable[str]:
         yield f"dropped by {row['stage']}, rule {row['rule']}{numbers}"
         if row.get("detail"):
             yield f"  saw        {row['detail']}"
+        if len(row["failed"]) > 1:
+            yield "  fails also"
+            yield from (_failure(rules[label], row) for label in row["failed"][1:] if label in rules)
         if row["duplicate_of"]:
             yield f"  kept instead: {row['duplicate_of']}"
     known = {field.name for field in VERDICT_FIELDS}
@@ -80,3 +81,13 @@ def _story(run: Path, row: dict) -> Iterable[str]:
         yield "features"
         for name, value in features.items():
             yield f"  {name:<32} {value:.6g}" if isinstance(value, float) else f"  {name:<32} {value}"
+
+
+def _failure(rule: Rule, row: dict) -> str:
+    """A line on a rule that a document fails: what it saw, and what it asks for."""
+    value = row[rule.feature]
+    seen = f"{value:.6g}" if isinstance(value, float) else "none" if value is None else str(value)
+    threshold = rule.threshold
+    if rule.by_language:
+        threshold = float(rule.limits(pa.table({"language": [row["language"]]}))[0])
+    return f"    {rule.label:<30} {seen} (asks for {rule.op} {shown(threshold)})"

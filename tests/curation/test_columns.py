@@ -59,7 +59,14 @@ def test_a_path_leads_into_mappings_and_keys_may_have_dots():
 
 def test_the_verdict_over_words_says_what_it_saw():
     (found,) = verdicts({"feature": "meta.tags", "op": "not in", "threshold": ["spam"]}, [{"meta": {"tags": ["spam"]}}])
-    assert found == {"rule": "custom.r", "value": None, "threshold": None, "detail": '["spam"]'}
+    assert {name: found[name] for name in ("rule", "value", "threshold", "detail", "failed", "meta.tags")} == {
+        "rule": "custom.r",
+        "value": None,
+        "threshold": None,
+        "detail": '["spam"]',
+        "failed": ["custom.r"],
+        "meta.tags": '["spam"]',
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gristmill.curation import columns
 from gristmill.curation.documents import KINDS
 from gristmill.curation.features import AFTER_CUTS, measure
-from gristmill.curation.filters import DEFAULT_PRESET, OPERATORS, PRESETS, Rule, Ruleset, judge, ruleset
+from gristmill.curation.filters import DEFAULT_PRESET, PRESETS, Rule, Ruleset, judge, ruleset
+from gristmill.curation.rules import OPERATORS
 from tests.conftest import PROJECT
 
 PROSE = (
@@ -87,12 +88,33 @@ def test_the_verdict_names_the_first_rule_that_fails_with_value_and_threshold():
     table = measure(pa.array([PROSE, "too short", "I am your father.\n" * 4])).table
     found = judge(table, ruleset("gopher", "crawl"))
     numbers, words = pa.float64(), pa.string()
-    assert found.schema == pa.schema([("rule", words), ("value", numbers), ("threshold", numbers), ("detail", words)])
-    assert found.drop_columns("detail").to_pylist() == [
+    assert found.schema == pa.schema(
+        [("rule", words), ("value", numbers), ("threshold", numbers), ("detail", words), ("failed", pa.list_(words))]
+    )
+    assert found.drop_columns(["detail", "failed"]).to_pylist() == [
         {"rule": None, "value": None, "threshold": None},
         {"rule": "gopher.top_2_gram", "value": 1.0, "threshold": 0.2},
         {"rule": "gopher.dup_line_frac", "value": 0.75, "threshold": 0.3},
     ]
+
+
+def test_every_rule_that_fails_is_named_in_order_after_what_came_before():
+    table = measure(pa.array([PROSE, "too short", "I am your father.\n" * 4])).table
+    rules = ruleset(
+        [{"feature": "num_words", "op": ">=", "threshold": n, "name": f"at_least_{n}"} for n in (3, 20)], ""
+    )
+    earlier = pa.table(
+        {"rule": [None, None, "language.keep"], "value": [None, None, 0.5], "threshold": pa.nulls(3, pa.float64())}
+    )
+    found = judge(table, rules, earlier=earlier)
+    assert found["failed"].to_pylist() == [
+        [],
+        ["custom.at_least_3", "custom.at_least_20"],
+        ["language.keep", "custom.at_least_20"],
+    ]
+    assert found["rule"].to_pylist() == [None, "custom.at_least_3", "language.keep"]
+    assert found["value"].to_pylist() == [None, 2.0, 0.5]
+    assert found["threshold"].to_pylist() == [None, 3.0, None]
 
 
 def test_no_rules_keep_everything():

@@ -112,6 +112,45 @@ def test_a_document_that_a_rule_fails_on_is_a_drop_that_names_the_line(folder):
     assert "my_rules.py:2: ZeroDivisionError" in found.stdout
 
 
+def test_a_function_is_asked_about_all_documents_and_drops_none_that_it_fails_on_after_another_rule(folder):
+    write_rows(folder / "news.jsonl", [{"text": "!" * n} for n in range(1, 40)] + [{"text": "A calm day in May."}])
+    (folder / "my_rules.py").write_text("def exclamations(text):\n    return 1 / text.count(' ')\n")
+    text = (folder / "rules.yaml").read_text().replace("- text\n", "- text: {min_words: 2}\n").replace("0.02", "0.5")
+    (folder / "rules.yaml").write_text(text)
+    go(folder / "rules.yaml", folder, until="shards")
+    *shouts, calm = ledger(folder, "rules")
+    assert {(row["rule"], *row["failed"], row["my_rules:exclamations"]) for row in shouts} == {
+        ("text.min_words", "text.min_words", None)
+    }
+    assert (calm["status"], calm["failed"], calm["my_rules:exclamations"]) == ("kept", [], 0.25)
+
+
+def test_a_dropped_document_has_the_value_of_every_rule(folder):
+    write_rows(folder / "news.jsonl", [{"text": "Hush !!!", "votes": "7", "tags": ["a"]}])
+    text = (folder / "rules.yaml").read_text()
+    more = """      - {feature: meta.votes, op: ">=", threshold: 9}
+      - {feature: meta.tags, op: not in, threshold: [a]}
+      - {feature: url, op: in, threshold: [x], absent: drop}
+"""
+    (folder / "rules.yaml").write_text(
+        text.replace("- text\n", "- text: {min_words: 2}\n").replace("curate", more + "curate")
+    )
+    go(folder / "rules.yaml", folder, until="shards")
+    (row,) = ledger(folder, "rules")
+    assert row["failed"] == [
+        "text.min_words",
+        "custom.exclamations",
+        "custom.meta.votes",
+        "custom.meta.tags",
+        "custom.url",
+    ]
+    assert (row["my_rules:exclamations"], row["meta.votes"], row["meta.tags"]) == (3 / 8, 7.0, '["a"]')
+    assert (row["rule"], row["value"], row["threshold"]) == ("text.min_words", 1.0, 2.0)
+    shown = command("why", row["id"], "--runs", folder / "runs").stdout
+    assert "custom.meta.votes              7 (asks for >= 9)" in shown
+    assert "custom.url                     none (asks for in [x])" in shown
+
+
 def test_a_rule_that_fails_on_everything_stops_the_run(folder):
     write_rows(folder / "news.jsonl", [{"text": f"Line {n}."} for n in range(20)])
     (folder / "my_rules.py").write_text("def exclamations(text):\n    return text.cuont('!')\n")
