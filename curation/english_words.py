@@ -15,6 +15,9 @@ from gristmill.curation.english_exceptions import exceptions
 _MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉⟦⟧"
 _CURRENCY = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿"
+_PREFIX_MARKS = frozenset("§%=—–" + _MARKS + _QUOTES + _CURRENCY)
+_SUFFIX_MARKS = frozenset("—–" + _MARKS + _QUOTES)
+_DIGITS = frozenset("0123456789")
 _DOLLARS = ("US$", "C$", "A$")
 _UNITS = (
     "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph hPa Pa mbar "
@@ -51,11 +54,24 @@ _GREEK_AND_TATAR = "άέίόώήύΆΈΊΌΏΉΎәөүҗңһӘӨҮҖҢҺґҐ"
 @cache
 def _classes() -> tuple[str, str, str]:
     """Lower-case and upper-case letters (each with those that have no case) and icons, as insides of regex classes."""
-    cased = [chr(code) for first, last in _CASED_RANGES for code in range(first, last + 1)] + list(_GREEK_AND_TATAR)
-    lower = "".join(character for character in cased if character.islower())
-    upper = "".join(character for character in cased if character.isupper())
-    icons = "".join(chr(code) for code in range(0xA0, 0x1FA80) if unicodedata.category(chr(code)) == "So")
-    return lower + _UNCASED, upper + _UNCASED, icons
+    cased = [code for first, last in _CASED_RANGES for code in range(first, last + 1)] + list(
+        map(ord, _GREEK_AND_TATAR)
+    )
+    lower = [code for code in cased if chr(code).islower()]
+    upper = [code for code in cased if chr(code).isupper()]
+    icons = [code for code in range(0xA0, 0x1FA80) if unicodedata.category(chr(code)) == "So"]
+    return _ranges(lower) + _UNCASED, _ranges(upper) + _UNCASED, _ranges(icons)
+
+
+def _ranges(codes: list[int]) -> str:
+    """A regex class of these letters or symbols. Of thousands of single ones `re` makes a class 30 times slower."""
+    runs: list[list[int]] = []
+    for code in sorted(codes):
+        if runs and code == runs[-1][1] + 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
 
 
 class _Patterns:
@@ -65,17 +81,17 @@ class _Patterns:
         lower, upper, icons = _classes()
         quotes = re.escape(_QUOTES)
         letters = lower + upper
-        self.prefix_marks = frozenset("§%=—–" + _MARKS + _QUOTES + _CURRENCY + icons)
-        self.suffix_marks = frozenset("—–" + _MARKS + _QUOTES + icons)
         self.full_stop = re.compile(
             rf"(?:[0-9{lower}%²+\-(?:)|{quotes}{re.escape(_MARKS)}]|°[FfCcKk]|[{upper}][{upper}])\.\Z"
         )
+        # One look at a character tells that nothing begins here: four times as fast as the alternatives one by one.
         self.infix = re.compile(
-            rf"\.\.+|…|[{icons}]"
-            r"|(?<=[0-9])[+\-*^](?=[0-9-])"
-            rf"|(?<=[{lower}{quotes}])\.(?=[{upper}{quotes}])"
-            rf"|(?<=[{letters}]),(?=[{letters}])"
-            rf"|(?<=[{letters}0-9])(?:---|--|-|——|—|–|~|[:<>=/])(?=[{letters}])"
+            rf"[.…+\-*^,—–~:<>=/{icons}](?:(?<=\.)\.+|(?<=[…{icons}])"
+            r"|(?<=[0-9][+\-*^])(?=[0-9-])"
+            rf"|(?<=[{lower}{quotes}]\.)(?=[{upper}{quotes}])"
+            rf"|(?<=[{letters}],)(?=[{letters}])"
+            rf"|(?<=[{letters}0-9]-)-{{0,2}}(?=[{letters}])|(?<=[{letters}0-9]—)—?(?=[{letters}])"
+            rf"|(?<=[{letters}0-9][–~:<>=/])(?=[{letters}]))"
         )
         host = r"[A-Za-z0-9\u00a1-\uffff]"
         self.address = re.compile(
@@ -89,9 +105,8 @@ def _patterns() -> _Patterns:
     return _Patterns()
 
 
-_AMOUNT = re.compile(r"[0-9]([^0-9]+)\Z")
-_DOTS_BEFORE = re.compile(r"\.\.+")
-_DOTS_BEHIND = re.compile(r"\.\.+\Z")
+_AMOUNT = re.compile(r"[0-9]([^0-9]{1,5})\Z")
+_LONGEST_LISTED = max(map(len, exceptions()))
 
 
 def pieces(chunk: str) -> tuple[str, ...]:
@@ -115,60 +130,74 @@ def _without_affixes(chunk: str, listed: Mapping[str, object]) -> tuple[list[str
     """Marks taken off in front, what is left, and marks taken off behind, the outermost first; stops at what is listed."""
     before: list[str] = []
     behind: list[str] = []
-    while chunk and chunk not in listed:
-        first = _prefix_length(chunk)
-        if first and chunk[first:] in listed:
-            before.append(chunk[:first])
-            return before, chunk[first:], behind
-        last = _suffix_length(chunk[first:])
-        if last and chunk[:-last] in listed:
-            behind.append(chunk[-last:])
-            return before, chunk[:-last], behind
-        if not first and not last:
+    start, end = 0, len(chunk)
+
+    def is_listed(start: int, end: int) -> bool:
+        return 0 < end - start <= _LONGEST_LISTED and chunk[start:end] in listed
+
+    while start < end and not is_listed(start, end):
+        inner = _prefix_end(chunk, start, end)
+        if inner > start and is_listed(inner, end):
+            before.append(chunk[start:inner])
+            start = inner
             break
-        if first:
-            before.append(chunk[:first])
-        if last:
-            behind.append(chunk[-last:])
-        chunk = chunk[first : len(chunk) - last]
-    return before, chunk, behind
+        last = _suffix_start(chunk, inner, end)
+        if last < end and is_listed(start, last):
+            behind.append(chunk[last:end])
+            end = last
+            break
+        if (inner, last) == (start, end):
+            break
+        if inner > start:
+            before.append(chunk[start:inner])
+        if last < end:
+            behind.append(chunk[last:end])
+        start, end = inner, last
+    return before, chunk[start:end], behind
 
 
-def _prefix_length(chunk: str) -> int:
-    first = chunk[0]
-    if first in _patterns().prefix_marks:
-        return 1
+def _prefix_end(chunk: str, start: int, end: int) -> int:
+    """Behind the mark that `chunk[start:end]` begins with; `start` if it begins with none."""
+    first = chunk[start]
+    if first in _PREFIX_MARKS or unicodedata.category(first) == "So":
+        return start + 1
     if first == ".":
-        dots = _DOTS_BEFORE.match(chunk)
-        return dots.end() if dots else 0
+        place = start
+        while place < end and chunk[place] == ".":
+            place += 1
+        return place if place > start + 1 else start
     if first == "+":
-        return int(not chunk[1:2].isascii() or not chunk[1:2].isdigit())
+        return start if start + 1 < end and chunk[start + 1] in _DIGITS else start + 1
     if first in "UCA":
-        return next((len(sign) for sign in _DOLLARS if chunk.startswith(sign)), 0)
-    return 0
+        return next((start + len(sign) for sign in _DOLLARS if chunk.startswith(sign, start, end)), start)
+    return start
 
 
-def _suffix_length(chunk: str) -> int:
-    if not chunk:
-        return 0
-    last = chunk[-1]
-    amount = _AMOUNT.search(chunk) if not last.isdigit() or not last.isascii() else None
+def _suffix_start(chunk: str, start: int, end: int) -> int:
+    """Before the mark or unit that `chunk[start:end]` ends with; `end` if it ends with none."""
+    if start == end:
+        return end
+    tail = chunk[max(start, end - 6) : end]
+    last = tail[-1]
+    amount = _AMOUNT.search(tail)
     if amount and amount[1] in _BEHIND_NUMBERS:
-        return len(amount[1])
-    if chunk.endswith(_POSSESSIVES):
-        return 2
+        return end - len(amount[1])
+    if tail.endswith(_POSSESSIVES):
+        return end - 2
     if last == "…":
-        return 2 if chunk.endswith("……") else 1
-    if last in _patterns().suffix_marks:
-        return 1
+        return end - 2 if tail.endswith("……") else end - 1
+    if last in _SUFFIX_MARKS or unicodedata.category(last) == "So":
+        return end - 1
     if last == ".":
-        dots = _DOTS_BEHIND.search(chunk)
-        if dots:
-            return len(dots[0])
-        return int(_patterns().full_stop.search(chunk[-3:]) is not None)
+        place = end
+        while place > start and chunk[place - 1] == ".":
+            place -= 1
+        if place < end - 1:
+            return place
+        return end - 1 if _patterns().full_stop.search(tail[-3:]) else end
     if last == "+":
-        return int(chunk[-2:-1].isascii() and chunk[-2:-1].isdigit())
-    return 0
+        return end - 1 if tail[-2:-1] and tail[-2] in _DIGITS else end
+    return end
 
 
 def _inner(chunk: str) -> tuple[str, ...]:
