@@ -21,6 +21,7 @@ import numpy as np
 from gristmill.curation import words
 from gristmill.curation.characters import TERMINAL, flags
 from gristmill.curation.conforming_lines import ConformingLines, lines_between, taken
+from gristmill.curation.conforming_ngrams import duplicate_ngram_chars
 from gristmill.curation.lines import MAX_CHUNK, MIN_CHUNKS, SHORT_LINE, Spans, ratio, total
 from gristmill.curation.repetition import is_repeat, ngram_repetition
 from gristmill.curation.vocabulary import HAS_LETTER, IS_WORD, STOP_BIT, STOP_WORDS, Vocabulary, vocabulary
@@ -202,8 +203,10 @@ def _gopher_repetition(
     repeats[filled] = is_repeat(lines.hash[filled], document[filled])
     num_repeats = total(repeats, of_lines) + np.maximum(empty_lines - 1, 0)
     num_paragraphs, para_repeats, para_chars = _paragraphs(lines, document, of_lines)
-    token_lengths = np.array(known.lengths)[scan.tokens]
-    chars = ngram_repetition(mixed(scan.tokens.astype(np.uint64)), token_lengths, of_tokens)
+    lengths_of_tokens = np.array(known.lengths)[scan.tokens]
+    hashes = mixed(scan.tokens.astype(np.uint64))
+    chars = ngram_repetition(hashes, lengths_of_tokens, of_tokens)
+    chars |= duplicate_ngram_chars(hashes, lengths_of_tokens, of_tokens)
     return {
         "num_paragraphs": num_paragraphs,
         "dup_para_frac": ratio(para_repeats, num_paragraphs),
