@@ -16,6 +16,7 @@ import re
 import resource
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -37,7 +38,7 @@ class LightSplitter:
 
     def span_tokenize(self, text: str) -> list[tuple[int, int]]:
         edges = [0, *(match.end() for match in self.sentence_end.finditer(text)), len(text)]
-        return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if start < end]
+        return [(start, end) for start, end in pairwise(edges) if start < end]
 
 
 def use_light_splitter() -> None:
@@ -109,14 +110,14 @@ def decided(text: str, language: str) -> dict[str, object]:
     from datatrove.data import Document
 
     values = gopher_repetition(text, language) | gopher_quality(text, language)
-    values |= {f"fineweb_rules.{name}": value for name, value in fineweb(text, language).items()}
+    values |= {f"fineweb.{name}": value for name, value in fineweb(text, language).items()}
     rewritten = {}
-    for preset, terminal in (("c4", True), ("fineweb", False)):
-        found, rewritten[preset] = c4(text, language, terminal)
-        values |= {f"{preset}/{name}": value for name, value in found.items()}
-    values |= {f"fineweb/{name}": value for name, value in fineweb(rewritten["fineweb"], language).items()}
-    document = Document(text=text, id="")
-    return {"values": values, "reasons": [answer(step, document) for step in filters()], "texts": rewritten}
+    for preset, variant, terminal in (("c4", "c4", True), ("fineweb after cuts", "fineweb", False)):
+        found, rewritten[variant] = c4(text, language, terminal)
+        values |= {f"{preset}.{name}": value for name, value in found.items()}
+    values |= {f"fineweb after cuts.{name}": value for name, value in fineweb(rewritten["fineweb"], language).items()}
+    reasons = [answer(step, Document(text=text, id="")) for step in filters()]
+    return {"values": values, "reasons": reasons, "texts": rewritten}
 
 
 def gopher_repetition(text: str, language: str) -> dict[str, float | None]:

@@ -22,10 +22,12 @@ from gristmill.curation import words
 from gristmill.curation.characters import TERMINAL, flags
 from gristmill.curation.conforming_lines import ConformingLines, lines_between, taken
 from gristmill.curation.conforming_ngrams import duplicate_ngram_chars
-from gristmill.curation.lines import MAX_CHUNK, MIN_CHUNKS, SHORT_LINE, Spans, ratio, total
+from gristmill.curation.counts import ratio, total
+from gristmill.curation.equals import first_equal
+from gristmill.curation.lines import MAX_CHUNK, MIN_CHUNKS, SHORT_LINE, Spans
 from gristmill.curation.repetition import is_repeat, ngram_repetition
 from gristmill.curation.vocabulary import HAS_LETTER, IS_WORD, STOP_BIT, STOP_WORDS, Vocabulary, vocabulary
-from gristmill.curation.words import SpanHasher, joined, mixed, shifted
+from gristmill.curation.words import SpanHasher, joined, shifted
 
 VERSION: int = 1
 
@@ -71,6 +73,8 @@ class _Scan:
     tokens: np.ndarray  # int64, numbers in the vocabulary
     num_hashes: np.ndarray  # int64 per line between newlines, like the next
     num_ellipses: np.ndarray
+    bullet: np.ndarray  # bool per line of str.splitlines, with all its text: it starts with a bullet
+    trails_off: np.ndarray  # bool likewise: it ends in an ellipsis
 
 
 def measured(stream: bytes, num_chars: np.ndarray) -> Conforming:
@@ -108,13 +112,26 @@ def _scanned(stream: bytes, known: Vocabulary) -> _Scan:
             for places in (np.flatnonzero(codes == _HASH), _ellipses(codes))
         ]
         citations = Spans(*np.array([m.span() for m in _CITATION.finditer(text)], dtype=np.int64).reshape(-1, 2).T)
+        bullet = np.isin(c4_lines.text_first, _BULLETS)
+        trails_off = (c4_lines.text_last == _DOT).all(axis=1) | (c4_lines.text_last[:, 0] == _ELLIPSIS)
         marks = _marks(block.lower().decode(), c4_lines)
         c4_lines, marks = _without_citations(text, c4_lines, marks, citations, known)
-        parts.append((shifted(lines, base), shifted(c4_lines, base), marks, shifted(citations, base), tokens, *counted))
+        parts.append(
+            (
+                shifted(lines, base),
+                shifted(c4_lines, base),
+                marks,
+                shifted(citations, base),
+                tokens,
+                *counted,
+                bullet,
+                trails_off,
+            )
+        )
         base += len(codes)
-    lines, c4_lines, marks, citations, tokens, hashes, ellipses = zip(*parts, strict=True)
-    flat = (np.concatenate(part) for part in (tokens, hashes, ellipses))
-    return _Scan(joined(lines), joined(c4_lines), joined(marks), joined(citations), *flat)
+    lines, c4_lines, marks, citations, *flat = zip(*parts, strict=True)
+    records = (joined(part) for part in (lines, c4_lines, marks, citations))
+    return _Scan(*records, *(np.concatenate(part) for part in flat))
 
 
 def _ellipses(codes: np.ndarray) -> np.ndarray:
@@ -175,7 +192,6 @@ def _gopher_quality(
     # str.splitlines gives no line behind the last line break.
     last = of_c4_lines[1:] - 1
     num_lines = np.diff(of_c4_lines) - (lines.start[last] == lines.end[last])
-    ellipsis = (lines.text_last == _DOT).all(axis=1) | (lines.text_last[:, 0] == _ELLIPSIS)
     return {
         "num_tokens": num_tokens,
         "num_words": num_words,
@@ -184,8 +200,8 @@ def _gopher_quality(
         "alpha_word_frac": ratio(total(kinds & HAS_LETTER, of_tokens), num_tokens),
         "hash_word_ratio": ratio(total(scan.num_hashes, of_lines), num_tokens),
         "ellipsis_word_ratio": ratio(total(scan.num_ellipses, of_lines), num_tokens),
-        "bullet_line_frac": ratio(total(np.isin(lines.text_first, _BULLETS), of_c4_lines), num_lines),
-        "ellipsis_line_frac": ratio(total(ellipsis, of_c4_lines), num_lines),
+        "bullet_line_frac": ratio(total(scan.bullet, of_c4_lines), num_lines),
+        "ellipsis_line_frac": ratio(total(scan.trails_off, of_c4_lines), num_lines),
     }
 
 
@@ -203,10 +219,12 @@ def _gopher_repetition(
     repeats[filled] = is_repeat(lines.hash[filled], document[filled])
     num_repeats = total(repeats, of_lines) + np.maximum(empty_lines - 1, 0)
     num_paragraphs, para_repeats, para_chars = _paragraphs(lines, document, of_lines)
-    lengths_of_tokens = np.array(known.lengths)[scan.tokens]
-    hashes = mixed(scan.tokens.astype(np.uint64))
-    chars = ngram_repetition(hashes, lengths_of_tokens, of_tokens)
-    chars |= duplicate_ngram_chars(hashes, lengths_of_tokens, of_tokens)
+    token_lengths = np.array(known.lengths)[scan.tokens]
+    owner = np.repeat(np.arange(len(of_tokens) - 1), np.diff(of_tokens))
+    first = first_equal((owner << 32 | scan.tokens).astype(np.uint64))
+    counts = np.bincount(first, minlength=len(first))
+    chars = ngram_repetition(first, counts, token_lengths, owner, of_tokens)
+    chars |= duplicate_ngram_chars(first, token_lengths, owner, len(of_tokens) - 1)
     return {
         "num_paragraphs": num_paragraphs,
         "dup_para_frac": ratio(para_repeats, num_paragraphs),

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.curation import line_modifiers, stop_words, whitespace_words, words
+from gristmill.curation import conformance, line_modifiers, stop_words, whitespace_words, words
 from gristmill.curation import lines as line_rules
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
 from gristmill.curation.compression import compressed_sizes
@@ -175,12 +175,20 @@ GROUP_BYTES = 1 << 19
 """Documents are measured in groups of about this size, so that memory follows the largest text, not the batch."""
 
 
-def measure(texts: pa.Array, languages: Sequence[str | None] | None = None, variants: bool = True) -> Measured:
+def measure(
+    texts: pa.Array,
+    languages: Sequence[str | None] | None = None,
+    variants: bool = True,
+    conforms_to: str | None = None,
+) -> Measured:
     """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls).
 
     `languages` are the texts' labels, for `num_language_stop_words`, which is 0 without them. Without `variants`, which
-    are a third of the work, `cuts_dclm` and the features of `VARIANTS` are null.
+    are a third of the work, `cuts_dclm` and the features of `VARIANTS` are null. `conforms_to` "datatrove" takes features
+    and C4's cuts by its definitions (`conformance`); word hashes stay the same.
     """
+    if conforms_to not in (None, "datatrove"):
+        raise ValueError(f"conforms_to is {conforms_to!r}; use 'datatrove', or None for our own definitions")
     if texts.null_count:
         raise ValueError(f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''")
     labels = [None] * max(len(texts), 1) if languages is None or not len(texts) else list(languages)
@@ -188,7 +196,8 @@ def measure(texts: pa.Array, languages: Sequence[str | None] | None = None, vari
     first = 0
     for stream, num_chars, sizes in _groups(texts if len(texts) else pa.array([""])):
         last = first + len(num_chars)
-        parts.append(_measure_group(stream, num_chars, sizes, labels[first:last], variants))
+        part = _measure_group(stream, num_chars, sizes, labels[first:last], variants)
+        parts.append(_conforming(part, stream, num_chars) if conforms_to else part)
         first = last
     columns, spans, spans_c4, spans_dclm, hashes, counts = zip(*parts, strict=True)
     arrays = [
@@ -259,6 +268,16 @@ def _measure_group(
         spans.append(pa.nulls(len(num_chars), spans[0].type))
     word_hashes = group.types.folded.take(group.token_type)[group.types.is_word.take(group.token_type)]
     return columns, *spans, word_hashes, columns["num_words"]
+
+
+def _conforming(part: tuple, stream: bytes, num_chars: np.ndarray) -> tuple:
+    """What `_measure_group` gives, with datatrove's features and cuts of C4's lines in the place of ours."""
+    columns, _, _, *rest = part
+    theirs = conformance.measured(stream, num_chars)
+    columns = columns | theirs.columns
+    for variant, suffix in AFTER_CUTS.items():
+        columns |= {name + suffix: values for name, values in theirs.after[variant].items()}
+    return columns, *(line_rules.span_array(*theirs.cuts[variant]) for variant in AFTER_CUTS), *rest
 
 
 def _placed(group: _Group, found: _Occurrences) -> whitespace_words.PlacedTokens:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 
-from gristmill.curation import columns, extract, features, filters, language, minhash, urls
+from gristmill.curation import columns, conformance, extract, features, filters, language, minhash, urls
 from gristmill.manifests import dedup, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
@@ -78,6 +78,8 @@ def plan_measure(context: Context) -> Iterator[Planned]:
             "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
         }
         version = features.VERSION * 1_000_000 + minhash.VERSION * 1000 + language.VERSION
+        if context.manifest.curate.conformance:  # otherwise no part of the key
+            params["conformance"] = f"{context.manifest.curate.conformance} {conformance.VERSION}"
         return unit(
             context, "measure", version, name, source_name, params, [texts], ("fasttext-predict", "numpy", "pyarrow")
         )

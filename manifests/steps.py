@@ -58,6 +58,7 @@ def extract(unit: Unit, out: Path) -> Counts:
 
 def measure(unit: Unit, out: Path) -> Counts:
     """Texts to features, language and signatures, in one pass over each batch."""
+    conforms_to = unit.params["conformance"].split()[0] if "conformance" in unit.params else None
     signature = SignatureParams(**unit.params["signature"]) if unit.params["signature"] else None
     schema = pa.schema(
         [
@@ -79,7 +80,7 @@ def measure(unit: Unit, out: Path) -> Counts:
             texts = batch.column("text")
             strings = texts.to_pylist()
             labels, scores = language.identify(strings) if unit.params["language"] else (None, None)
-            measured = features.measure(texts, labels, unit.params["variants"])
+            measured = features.measure(texts, labels, unit.params["variants"], conforms_to)
             n = batch.num_rows
             columns = [
                 batch.column("id"),
