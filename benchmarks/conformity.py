@@ -83,7 +83,7 @@ class Agreement:
 
 def feature_values(texts: pa.Array, conforms_to: str | None) -> dict[str, np.ndarray]:
     """What each of `RULES` looks at, float64 per text; for rules on phrases 1 where there is one and 0 where not."""
-    table = measure(texts, conforms_to).table
+    table = measure(texts, conforms_to=conforms_to).table
     values = {label: table.column(rule.feature).to_numpy().astype(np.float64) for label, rule in RULES.items()}
     return {label: np.minimum(value, 1) if ".no_" in label else value for label, value in values.items()}
 

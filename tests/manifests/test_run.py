@@ -209,6 +209,23 @@ def test_a_changed_threshold_says_so_and_stops_where_nothing_changes(manifest, t
     assert ran["tokens"] == ran["pack"] == ran["tokenizer"] == 0
 
 
+def test_conformance_measures_again_by_the_definitions_that_it_names(manifest, tmp_path):
+    def words() -> list[int]:
+        paths = sorted((tmp_path / "store").rglob("features.arrow"), key=lambda path: path.stat().st_mtime_ns)
+        return [pa.ipc.open_file(path).read_all()["num_tokens"].to_pylist() for path in paths]
+
+    go(manifest, tmp_path, until="filter")
+    ours = words()
+    manifest.write_text(manifest.read_text().replace("curate:\n", "curate:\n  conformance: datatrove\n"))
+    found = plans(manifest, tmp_path)
+    assert found["extract"][0] == "reuse"
+    assert "conformance" in found["measure"][1]
+    assert go(manifest, tmp_path, until="filter").ran["measure"] == len(ours)
+    theirs = words()[len(ours) :]
+    assert len(theirs) == len(ours)
+    assert theirs != ours
+
+
 def test_a_new_file_reads_its_own_unit_only(manifest, tmp_path):
     big = manifest.parent / "news" / "big.jsonl"
     corpus.write_jsonl(big, [corpus.document(i, 40) for i in range(1000, 1400)])

@@ -86,6 +86,10 @@ def test_numbers_may_have_underscores(tmp_path):
     ("text", "said"),
     [
         (
+            GOOD + "curate: {conformance: datatrov}\n",
+            "m.yaml:7 curate.conformance: 'datatrov' is not one of datatrove; did you mean 'datatrove'?",
+        ),
+        (
             GOOD + "curate: {dedupe: {exact: true}}\n",
             "m.yaml:7 curate.dedupe: unknown key; did you mean 'dedup'?",
         ),
