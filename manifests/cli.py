@@ -248,17 +248,14 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
         dropped = ", ".join(f"{rule} {n:,}" for rule, n in sorted(c["dropped"].items(), key=lambda item: -item[1]))
         sources.add_row(name, f"{c['records']:,}", f"{c['documents']:,}", f"{c['kept']:,}", f"{c['tokens']:,}", dropped)
     console.print(steps, sources)
-<<<<<<< HEAD
     if any(c["masked"] for c in found["sources"].values()):
         masked = Table("source", "masked in kept documents", title_justify="left")
         for name, c in found["sources"].items():
             masked.add_row(name, ", ".join(f"{kind} {n:,}" for kind, n in c["masked"].items()))
         console.print(masked)
-=======
     for name, c in found["sources"].items():
         if c["silent_rules"]:
             console.print(f"sources.{name}: rules that no document fails: {', '.join(c['silent_rules'])}", markup=False)
->>>>>>> ea07934 (Ask every rule of every document, and keep it all)
 
 
 @app.command()

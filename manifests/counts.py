@@ -52,11 +52,8 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         "documents": documents,
         "kept": documents - dropped.total(),
         "dropped": dict(sorted(dropped.items())),
-<<<<<<< HEAD
         "masked": total(steps.get("shards", [])).get("masked", {}),
-=======
         "silent_rules": [rule for rule, n in failed.items() if not n] if documents else [],
->>>>>>> ea07934 (Ask every rule of every document, and keep it all)
         "bytes": total(steps.get("shards", [])).get("bytes", 0),
         "tokens": total(steps.get("tokens", [])).get("tokens", 0),
         "not_documents": read.get("not_documents", {}),

@@ -218,14 +218,9 @@ def shard(unit: Unit, out: Path) -> Counts:
 
     kept = shards.write_batches(out / "shard.arrow", DOCUMENT_SCHEMA, batches(), {"source": unit.source or ""})
     table = _ledger(unit, measured, verdicts, edits)
-<<<<<<< HEAD
-    ledger.write_ledger(out / "ledger.parquet", table)
+    ledger.write_ledger(out / "ledger.parquet", table, shards.metadata(unit.path("values.arrow"))[ledger.RULES])
     counts = {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
     return counts | ({"masked": ledger.masked_counts(table)} if masks else {})
-=======
-    ledger.write_ledger(out / "ledger.parquet", table, shards.metadata(unit.path("values.arrow"))[ledger.RULES])
-    return {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
->>>>>>> ea07934 (Ask every rule of every document, and keep it all)
 
 
 def _has(unit: Unit, file: str) -> bool:
