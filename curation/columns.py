@@ -8,6 +8,7 @@
 | `language_score` | a number |
 | `meta.key`, `meta.outer.inner` | whatever the reader recorded |
 | a column of `urls.URL_FEATURES` | a number measured from the address |
+| `classifier.name`, `scores.name` | the score that a model gives the document, named under `curate` in the manifest |
 | `module:function` | a number that a function of the manifest's author gives (`own`) |
 
 As a number, true and false are 1 and 0, a list is its length, and text that spells a number is that number. As words, a
@@ -37,11 +38,14 @@ FAMILIES = {
 }
 """Columns of a document that a rule may name -> how they are compared."""
 
-NUMERIC = ("text", "number", "url", "own")
+NUMERIC = ("text", "number", "url", "score", "own")
 """Families whose values are numbers and nothing else."""
 
 MEASURED = ("language", "language_score")
 """Columns that `measure` writes; the others are written by `extract`."""
+
+SCORES = ("classifier.", "scores.")
+"""How the columns that `score` writes begin: one for each name under `curate.classifiers` and `curate.scores`."""
 
 WORDS_FROM = 10
 """Rows whose values must all be words where a rule asks for numbers before somebody is told."""
@@ -53,13 +57,15 @@ _SEEN_CHARACTERS = 200
 
 
 def family(feature: object) -> str | None:
-    """How a feature is had and compared: text, url, own, meta, words, date, number; None if there is none of this name."""
+    """How a feature is had and compared: text, url, own, meta, score, words, date, number; None if there is none such."""
     if not isinstance(feature, str):
         return None
     if feature in FEATURES.names:
         return "text"
     if feature.startswith("meta."):
         return "meta" if all(feature.split(".")) else None
+    if feature.startswith(SCORES):
+        return "score" if all(feature.split(".", 1)) else None
     if feature.startswith("url_"):
         return "url" if feature in _url_features() else None
     return FAMILIES.get(feature) or ("own" if _OWN.match(feature) else None)
@@ -85,7 +91,7 @@ def needed(features: Iterable[str]) -> list[str]:
             found.update(("text", "source", "kind", "locator", "url", "title", "created", "licence", "meta"))
         elif kind in ("meta", "url"):
             found.add(kind)
-        elif kind != "text" and feature not in MEASURED:
+        elif kind not in ("text", "score") and feature not in MEASURED:
             found.add(feature)
     return sorted(found)
 
@@ -94,7 +100,7 @@ class Values:
     """The values of features for the rows of some documents, each feature had once."""
 
     def __init__(self, texts: pa.Table, measured: pa.Table, features: Iterable[str], url_lists: UrlLists = INTEGRATED):
-        """`texts`: the columns that are `needed` for the features; `measured`: the rows' language, and its score."""
+        """`texts`: the columns that are `needed` for the features; `measured`: the rows' features, language and scores."""
         self._texts = texts
         self._measured = measured
         self._url_lists = url_lists
@@ -117,7 +123,8 @@ class Values:
             return [value if url else None for value, url in zip(found, urls, strict=True)]
         if feature in MEASURED and feature not in self._measured.column_names:
             return [None] * self._measured.num_rows  # no language was identified
-        return (self._measured if feature in MEASURED else self._texts)[feature].to_pylist()
+        is_measured = kind in ("text", "score") or feature in MEASURED
+        return (self._measured if is_measured else self._texts)[feature].to_pylist()
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """The texts of some rows."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gristmill.curation.columns import SCORES
 from gristmill.curation.edits import EDIT_TYPE, Edit
 from gristmill.curation.features import FEATURES
 from gristmill.curation.rules import Rule
@@ -60,8 +61,9 @@ RULES = "gristmill.rules"
 
 
 def is_column(feature: str) -> bool:
-    """Whether every ledger has a column for a feature, whatever the rules ask."""
-    return feature in FEATURES.names or any(field.name == feature for field in VERDICT_FIELDS)
+    """Whether every ledger of a run has a column for a feature, whatever the rules ask."""
+    fixed = feature in FEATURES.names or any(field.name == feature for field in VERDICT_FIELDS)
+    return fixed or feature.startswith(SCORES)
 
 
 def ledger_schema(features: pa.Schema, values: Iterable[pa.Field] = ()) -> pa.Schema:

@@ -53,7 +53,7 @@ class Rule:
     def __post_init__(self) -> None:
         family = columns.family(self.feature)
         if family is None:
-            known = [*columns.names(), "meta.<key>"]
+            known = [*columns.names(), "meta.<key>", "classifier.<name>", "scores.<name>"]
             raise ValueError(unknown("feature", self.feature, known, "features"))
         object.__setattr__(self, "threshold", self._plain(self.threshold))
         if self.op not in (*OPERATORS, *MEMBERSHIP):

@@ -32,6 +32,9 @@ def check_conservation(step: str, records: list[Record], context: Context) -> No
             raise _broken(step, record, f"{c['documents']} documents, but {c['kept']} kept and {lost} dropped")
         if "shard_documents" in c and c["shard_documents"] != c["kept"]:
             raise _broken(step, record, f"{c['kept']} documents kept, but {c['shard_documents']} in the shard")
+        if step == "score":
+            _check_scored(record, context)
+            continue
         expected = _expected(step, record, context)
         if expected is not None and c["documents"] != expected:
             raise _broken(step, record, f"{expected} documents came in, {c['documents']} were seen")
@@ -42,6 +45,8 @@ def _expected(step: str, record: Record, context: Context) -> int | None:
     before = {"measure": ("extract", "kept"), "filter": ("measure", "kept"), "shards": ("extract", "documents")}
     before["tokens"] = ("shards", "kept")
     unit = (record.source, record.name)
+    if step == "buckets":
+        return context.records["shards"][unit].counts["kept"]
     if step in before:
         name, count = before[step]
         return context.records[name][unit].counts[count]
@@ -51,6 +56,41 @@ def _expected(step: str, record: Record, context: Context) -> int | None:
     if step == "decontaminate" and "dedup" not in context.records:
         return context.records["filter"][unit].counts["kept"]
     return None
+
+
+def _check_scored(record: Record, context: Context) -> None:
+    """Every text has a row in every score."""
+    seen = sum(n for count in ("with_score", "without_score") for n in record.counts[count].values())
+    expected = context.records["extract"][(record.source, record.name.rpartition("/")[0])].counts["kept"]
+    if seen != expected:
+        raise _broken("score", record, f"{expected} texts came in, {seen} were seen")
+
+
+def score_warnings(context: Context) -> Iterator[str]:
+    """What a person should know of scores that were joined: files that match no document, sources that they leave out."""
+    found = {
+        source: total(r for (s, _), r in context.records["score"].items() if s == source) for source in context.groups
+    }
+    for name, params in context.manifest.curate.scores.items():
+        feature = f"scores.{name}"
+        matched = {source: counts["with_score"][feature] for source, counts in found.items() if counts}
+        if not any(matched.values()):
+            keys = context.records["score_index"][(None, name)].counts["example_keys"]
+            theirs = f"their keys are such as {keys[0]}" if keys else "they have no keys"
+            ours = next(_values(context, params.join), None)
+            what = f"documents have such as {ours}" if ours else f"no document has one ({params.join})"
+            yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column"
+            continue
+        for source, given in matched.items():
+            if not given and feature in context.manifest.sources[source].asked_features:
+                yield f"sources.{source}: none of its documents has {feature}, which it asks for"
+
+
+def _values(context: Context, column: str) -> Iterator[str]:
+    """What the documents have in a column of their texts, beginning with the first."""
+    for record in context.records["extract"].values():
+        for batch in shards.read_batches(record.folder / "texts.arrow", [column]):
+            yield from batch.column(0).drop_null().to_pylist()
 
 
 def _broken(step: str, record: Record, what: str) -> RunStopped:

@@ -256,6 +256,21 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
     for name, c in found["sources"].items():
         if c["silent_rules"]:
             console.print(f"sources.{name}: rules that no document fails: {', '.join(c['silent_rules'])}", markup=False)
+    if found["scores"]:
+        console.print(_scores(found))
+
+
+def _scores(found: dict) -> Table:
+    """What models and score files gave each source."""
+    table = Table("score", "source", "with score", "without", "from", title_justify="left")
+    for name, origin in found["scores"].items():
+        files = [f"{file} {digest[:8]}" for file, digest in origin["files"].items()]
+        origins = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        for source, counts in found["sources"].items():
+            if name in counts["scores"]:
+                given = counts["scores"][name]
+                table.add_row(name, source, f"{given['with']:,}", f"{given['without']:,}", origins)
+    return table
 
 
 @app.command()

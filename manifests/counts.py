@@ -55,7 +55,14 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         "masked": total(steps.get("shards", [])).get("masked", {}),
         "silent_rules": [rule for rule, n in failed.items() if not n] if documents else [],
         "bytes": total(steps.get("shards", [])).get("bytes", 0),
+        "scores": _scores(total(steps.get("score", []))),
         "tokens": total(steps.get("tokens", [])).get("tokens", 0),
         "not_documents": read.get("not_documents", {}),
         "failures": [*(f for r in steps.get("extract", []) for f in r.counts["failures"]), *lost],
     }
+
+
+def _scores(counts: Mapping[str, object]) -> dict[str, dict[str, int]]:
+    """For each score, how many texts have it and how many have not."""
+    with_score, without = counts.get("with_score", {}), counts.get("without_score", {})
+    return {name: {"with": n, "without": without[name]} for name, n in with_score.items()}

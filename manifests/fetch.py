@@ -25,6 +25,7 @@ from gristmill.manifests.planning import (
     tokenizer_files,
     url_list_files,
 )
+from gristmill.manifests.quality_inputs import model_files, score_files
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError
 
@@ -49,6 +50,8 @@ def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
     looks.append(lambda: [file for files in url_list_files(part, _without_asking).values() for _, file in files])
     if not only:
         looks += [lambda: benchmark_files(loaded, _without_asking), lambda: tokenizer_files(loaded, _without_asking)]
+        looks.append(lambda: model_files(loaded, _without_asking).values())
+        looks.append(lambda: [file for files in score_files(loaded, _without_asking).values() for file in files])
     for look in looks:
         try:
             for one in look():

@@ -14,7 +14,7 @@ import pyarrow as pa
 from gristmill.curation import columns, filters, language, ledger, own, shards
 from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.language import LanguageParams
-from gristmill.manifests import own_code
+from gristmill.manifests import own_code, quality_steps
 from gristmill.manifests.store import Unit
 
 FILTER_SCHEMA = pa.schema(
@@ -73,7 +73,7 @@ def judge_unit(
     """
     ruleset = ruleset_of(unit.params)
     known = known or {}
-    measured = shards.read_table(unit.path("features.arrow"), _asked(ruleset))
+    measured = quality_steps.with_scores(shards.read_table(unit.path("features.arrow"), _asked(ruleset)), unit)
     by_language = None
     if unit.params["languages"]:
         params = LanguageParams(**unit.params["languages"])

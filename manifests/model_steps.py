@@ -13,6 +13,7 @@ from gristmill.manifests.store import Unit, write_record
 from gristmill.tokenizer import bpe, encode, sample
 from gristmill.tokenizer import pack as packing
 from gristmill.tokenizer.bpe import TokenizerParams
+from gristmill.tokenizer.buckets import BucketParams, MissingBucket
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
 from gristmill.train import litgpt_yaml
@@ -67,7 +68,12 @@ def pack(unit: Unit, out: Path) -> Mapping[str, object]:
     p = unit.params
     paths = {i.name: i.path for i in unit.inputs}
     shards = [(source, name, paths[f"tokens/{source}/{name}/tokens.arrow"]) for source, name in p["shards"]]
-    return packing.pack(
+    divided = {}
+    for source, params in p.get("buckets", {}).items():
+        missing = MissingBucket(**params["missing"]) if params["missing"] else None
+        files = {name: paths[f"buckets/{source}/{name}/buckets.arrow"] for s, name in p["shards"] if s == source}
+        divided[source] = packing.Divided(BucketParams(**(params | {"missing": missing})), files)
+    counts = packing.pack(
         shards,
         PackParams(**p["pack"]),
         MixtureParams(**p["mixture"]),
@@ -75,7 +81,13 @@ def pack(unit: Unit, out: Path) -> Mapping[str, object]:
         p["max_epochs"],
         p["seed"],
         out,
+        divided,
     )
+    if "buckets" in counts:
+        counts["bucket_tokens"] = {
+            name: count["tokens"] for name, count in counts["buckets"].items()
+        }  # for the lock file
+    return counts
 
 
 def pretrain(unit: Unit, out: Path) -> Mapping[str, object]:

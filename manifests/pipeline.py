@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gristmill.manifests import dedup, judging, model_steps, steps
+from gristmill.manifests import dedup, judging, model_steps, quality_steps, steps
 from gristmill.manifests import plan_curation as curation
+from gristmill.manifests import plan_quality as quality
 from gristmill.manifests import plan_training as training
 from gristmill.manifests.planning import Context, Planned
 from gristmill.manifests.schema import Loaded
@@ -28,21 +29,27 @@ def pipeline(loaded: Loaded) -> list[Step]:
     every = [
         Step("extract", curation.plan_extract, steps.extract, "raw files to texts"),
         Step("measure", curation.plan_measure, steps.measure, "features, language and signature of every text"),
+        Step("score_index", quality.plan_score_index, quality_steps.index, "scores from elsewhere, sorted by key"),
+        Step("score", quality.plan_score, quality_steps.score, "what classifiers and score files say of every text"),
         Step("filter", curation.plan_filter, judging.filter_, "languages and rules"),
         Step("dedup", curation.plan_dedup, dedup.dedup, "exact and near duplicates across sources"),
         Step("decontaminate", curation.plan_decontaminate, steps.decontaminate, "benchmark text"),
         Step("shards", curation.plan_shards, steps.shard, "kept documents after edits, ledger of all"),
         Step("tokenizer", training.plan_tokenizer, model_steps.tokenizer, "byte-level BPE on a sample"),
         Step("tokens", training.plan_tokens, model_steps.tokens, "documents to token ids"),
+        Step("buckets", quality.plan_buckets, quality_steps.buckets, "parts of sources by a number"),
         Step("pack", training.plan_pack, model_steps.pack, "the mixture as rows of one length"),
         Step("pretrain", training.plan_pretrain, model_steps.pretrain, "a LitGPT model on the packed rows"),
         Step("report", training.plan_report, model_steps.report, "one page about all of it"),
     ]
     asked_for = {
+        "score_index": m.curate.scores and quality.scored_sources(loaded),
+        "score": quality.scored_sources(loaded),
         "dedup": curation.deduplicates(loaded),
         "decontaminate": m.curate.decontaminate,
         "tokenizer": m.tokenizer,
         "tokens": m.tokenizer,
+        "buckets": m.pack and any(source.buckets for source in m.sources.values()),
         "pack": m.pack,
         "pretrain": m.pretrain,
     }

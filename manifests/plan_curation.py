@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from gristmill.curation import columns, conformance, extract, features, filters, language, minhash, urls
 from gristmill.manifests import dedup, own_code, steps
 from gristmill.manifests.inputs import RawFile
+from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
@@ -120,6 +121,7 @@ def plan_filter(context: Context) -> Iterator[Planned]:
         files = [context.record("measure", source_name, name).output("features.arrow")]
         if columns.needed(feature for features_of in families.values() for feature in features_of):
             files.append(context.record("extract", source_name, name).output("texts.arrow"))
+        files += score_outputs(context, source_name, name, list(dict.fromkeys(families.get("score", ()))))
         params = {
             **rules_of(source),
             "languages": _languages(context, source),
@@ -238,6 +240,10 @@ def plan_shards(context: Context) -> Iterator[Planned]:
         }
         files = _verdict_files(context, source, source_name, name, "shards")
         files += [extracted.output("dropped.arrow"), measured.output("features.arrow")]
+        if scored_sources(context.loaded):
+            # All ledgers of a run have the same columns, with nulls where a source skips the step.
+            params["scores"] = context.manifest.curate.score_features
+            files += score_outputs(context, source_name, name, params["scores"])
         version = steps.SHARD_VERSION * 1000 + steps.pii.VERSION
         masks = params["pii"]
         secret, phone = masks is not None and masks.secrets, masks is not None and masks.phone

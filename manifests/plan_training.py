@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from gristmill.manifests import counts as counting
-from gristmill.manifests import model_steps
+from gristmill.manifests import model_steps, quality_steps
+from gristmill.manifests.plan_quality import score_origins
 from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_unit, single, tokenizer_files, unit
 from gristmill.manifests.schema import Source
 from gristmill.manifests.store import Input, Record, Unit
@@ -56,6 +57,11 @@ def plan_pack(context: Context) -> list[Planned]:
             "shards": [[source_name, name] for source_name, _, name in context.each()],
         }
         files = _shard_files(context, "tokens", "tokens.arrow")
+        divided = {name: source.buckets for name, source in m.sources.items() if source.buckets}
+        if divided:
+            values["buckets"] = divided
+            each = [(source_name, name) for source_name, _, name in context.each() if source_name in divided]
+            files += [context.record("buckets", *one).output(quality_steps.BUCKETS) for one in each]
         return unit(context, "pack", model_steps.packing.VERSION, "pack", None, values, files, ("numpy", "pyarrow"))
 
     return single(it, "pack")
@@ -109,6 +115,7 @@ def report_unit(context: Context) -> Unit:
         "sources": {
             name: counting.source_counts(records, name, context.lost.get(name, [])) for name in context.manifest.sources
         },
+        "scores": score_origins(records.get("score_index", ()), records.get("score", ())),
     }
     files = [record.output("ledger.parquet") for record in records.get("shards", ())]
     files += [record.output("metrics.jsonl") for record in records.get("pretrain", ())]

@@ -13,7 +13,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from gristmill.curation.blocklists import UrlLists, is_list
-from gristmill.manifests import download, hub, inputs, own_code, units
+from gristmill.manifests import download, hub, inputs, own_code, quality_inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError, Problem
@@ -75,7 +75,14 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
             groups[name] = units.plan(name, source.kind, raw_files(loaded, name, source))
         except ManifestError as error:
             problems += error.problems
-    for look in (checksum_files, url_list_files, benchmark_files, tokenizer_files, own_code.check_named):
+    for look in (
+        checksum_files,
+        url_list_files,
+        benchmark_files,
+        tokenizer_files,
+        own_code.check_named,
+        quality_inputs.check_contents,
+    ):
         try:
             look(loaded)
         except ManifestError as error:

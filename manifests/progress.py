@@ -87,6 +87,8 @@ def numbers(counts: Mapping[str, object]) -> str:
         for name in shown
         if (value := counts.get(name)) is not None and not isinstance(value, (str, Mapping))
     ]
+    for name, n in dict(counts.get("with_score", {})).items():
+        parts.append(f"{name} of {n:,} in {n + counts['without_score'][name]:,} texts")
     dropped = counts.get("dropped")
     if isinstance(dropped, Mapping) and dropped:
         top = sorted(dropped.items(), key=lambda item: -item[1])[:3]

@@ -45,6 +45,8 @@ def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], m
     ]
     if any(source["masked"] for source in sources.values()):
         parts.append("<h2>Masked in kept documents</h2>" + _masked(sources, colours))
+    if facts.get("scores"):
+        parts.append("<h2>Scores</h2>" + _scores(facts))
     if "pack" in facts["steps"]:
         parts.append("<h2>Mixture</h2>" + _mixture(facts["steps"]["pack"], colours))
     if metrics:
@@ -151,13 +153,44 @@ def _masked(sources: Mapping[str, Mapping], colours: Mapping[str, str]) -> str:
     return stacked_bars(dict(sorted(kinds.items(), key=lambda item: (-sum(item[1].values()), item[0]))), colours)
 
 
+def _scores(facts: Mapping) -> str:
+    """What models and score files gave each source, and which files these were."""
+    rows = []
+    for name, origin in facts["scores"].items():
+        files = "<br>".join(f"{escape(file)} {digest[:8]}" for file, digest in origin["files"].items())
+        how = [
+            f"{key}: {origin[key]}" for key in ("label", "max_chars", "join", "column") if origin.get(key) is not None
+        ]
+        how += [f"{key.replace('_', ' ')} {origin[key]:,}" for key in _LEFT_OUT if origin.get(key)]
+        for source, counts in facts["sources"].items():
+            if given := counts["scores"].get(name):
+                share = given["with"] / max(given["with"] + given["without"], 1)
+                rows.append(
+                    f"<tr><td>{escape(name)}</td><td>{escape(source)}</td><td>{given['with']:,}</td><td>{share:.1%}</td>"
+                    f'<td class="words">{escape("; ".join(how))}</td><td class="words">{files}</td></tr>'
+                )
+    heads = ("score", "source", "texts with it", "share", "how", "files and digests")
+    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+_LEFT_OUT = ("rows_without_key", "rows_without_score", "repeated_keys")
+
+
 def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
+    parts: list[tuple[str, Mapping]] = []
+    for source, c in packed["sources"].items():
+        name = f'<span class="swatch" style="background:{colours[source]}"></span>{escape(source)}'
+        parts.append((name, c))
+        inside = {part: b for part, b in packed.get("buckets", {}).items() if part.partition("/")[0] == source}
+        parts += [(f"&emsp;{escape(part)}", b) for part, b in inside.items()]
     rows = "".join(
-        f'<tr><td><span class="swatch" style="background:{colours[source]}"></span>{escape(source)}</td>'
-        f"<td>{c['tokens']:,}</td><td>{c['tokens'] / max(packed['tokens'], 1):.1%}</td><td>{c['epochs']:.2f}</td></tr>"
-        for source, c in packed["sources"].items()
+        f"<tr><td>{name}</td><td>{c['documents']:,}</td><td>{c['tokens']:,}</td>"
+        f"<td>{c['tokens'] / max(packed['tokens'], 1):.1%}</td><td>{c['epochs']:.2f}</td></tr>"
+        for name, c in parts
     )
-    table = f"<table><tr><th>source</th><th>tokens</th><th>share</th><th>epochs</th></tr>{rows}</table>"
+    table = (
+        f"<table><tr><th>source</th><th>documents</th><th>tokens</th><th>share</th><th>epochs</th></tr>{rows}</table>"
+    )
     return f"<p>{packed['rows']:,} rows, {packed['padding']:.2%} padding.</p>{table}"
 
 

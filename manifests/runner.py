@@ -209,6 +209,8 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
 
 
 BLOCKS = {
+    "score_index": ("curate", "scores"),
+    "score": ("curate", "classifiers"),
     "decontaminate": ("curate", "decontaminate"),
     "tokenizer": ("tokenizer",),
     "pack": ("mixture",),
@@ -220,7 +222,9 @@ BLOCKS = {
 def _lose(step: Step, failures: list[Failure], context: Context) -> list[dict]:
     """Failed units of `extract` are left out of the rest of the run, and their files named; of another step they stop it."""
     if failures and step.name in BLOCKS and failures[0].expected:
-        raise context.loaded.error(BLOCKS[step.name], failures[0].error)
+        unit = failures[0].unit
+        name = (unit.name,) if step.name == "score_index" else ()
+        raise context.loaded.error((*BLOCKS[step.name], *name), failures[0].error)
     if failures and step.name != "extract":
         shown = "\n  ".join(f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10])
         raise RunStopped(f"{step.name} failed for {len(failures)} units:\n  {shown}")
@@ -245,6 +249,9 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
             more = len(lines) - MAX_WARNINGS
             progress.warn(f"{more} more files cannot be read; `gristmill status --json` and the report name all")
     checks.guard(state.step.name, state.records, context)
+    if state.step.name == "score":
+        for line in checks.score_warnings(context):
+            progress.warn(line)
     if state.step.name == "shards":
         for source in context.groups:
             counts = counting.total(r for r in state.records if r.source == source)

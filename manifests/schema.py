@@ -10,11 +10,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gristmill.curation import duplicates, extract, filters, own
+from gristmill.curation import columns, duplicates, extract, filters, own
 from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import KINDS
@@ -22,9 +22,11 @@ from gristmill.curation.duplicates import DuplicateParams
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
+from gristmill.curation.scores import AppliedClassifier, ScoreFiles
 from gristmill.manifests.source_lines import ManifestError, Problem, SourceLines
 from gristmill.manifests.wording import meant, messages
 from gristmill.tokenizer.bpe import TokenizerParams
+from gristmill.tokenizer.buckets import BucketParams, MissingBucket
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
 from gristmill.train.config import PretrainParams
@@ -38,10 +40,14 @@ for params in (
     PackParams,
     PretrainParams,
     UrlLists,
+    AppliedClassifier,
+    ScoreFiles,
+    BucketParams,
+    MissingBucket,
 ):
     params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-SKIPPABLE = ("language", "filters", "dedup", "decontaminate", "pii")
+SKIPPABLE = ("language", "score", "filters", "dedup", "decontaminate", "pii")
 """Steps that one source can be left out of."""
 
 
@@ -93,6 +99,8 @@ class Source(Strict):
     """Share of the mixture; normalised over all sources. Give it to all sources or to none (then size decides)."""
     max_epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """How often the mixture may repeat a document of this source."""
+    buckets: BucketParams | None = None
+    """Parts of the source by a number, such as a quality score, that the mixture weighs one by one."""
     licence: str | None = None
     """Licence of records that state none themselves."""
 
@@ -125,6 +133,12 @@ class Source(Strict):
         if self.url_lists is not None and not any(rule.feature.startswith("url_") for rule in rules):
             raise ValueError("`url_lists` is given, but no rule asks them; add the preset urls to `filters`")
         return self
+
+    @property
+    def asked_features(self) -> list[str]:
+        """What the source's rules ask for, and what divides it into buckets."""
+        rules = () if "filters" in self.skip else filters.ruleset(self.filters, self.kind).rules
+        return [*(rule.feature for rule in rules), *([self.buckets.by] if self.buckets else [])]
 
     @property
     def own_reader(self) -> bool:
@@ -189,6 +203,9 @@ class Dedup(Strict):
     a path component such as `CC-MAIN-*` (matched against the folders of the locator)."""
 
 
+ScoreName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
+
+
 class Curate(Strict):
     """Rules that hold for all sources."""
 
@@ -196,6 +213,10 @@ class Curate(Strict):
     """Which languages are kept; null: languages are not identified."""
     dedup: Dedup | None = Dedup()
     """null: nothing is deduplicated."""
+    classifiers: dict[ScoreName, AppliedClassifier] = {}
+    """fastText models that every text is shown, by name; rules ask `classifier.<name>`."""
+    scores: dict[ScoreName, ScoreFiles] = {}
+    """Scores computed elsewhere, by name; rules ask `scores.<name>`."""
     pii: PiiParams | None = None
     """Masking of personal data; null: none."""
     decontaminate: DecontaminateParams | None = None
@@ -203,6 +224,11 @@ class Curate(Strict):
     conformance: Literal["datatrove"] | None = None
     """By whose definitions words, lines and sentences are counted for the rules: `datatrove` (0.10.1, English) decides as
     its filters do, at two to six times the processor time; null: our own."""
+
+    @property
+    def score_features(self) -> list[str]:
+        """What rules can ask of models, in the manifest's order: `classifier.<name>`, then `scores.<name>`."""
+        return [*(f"classifier.{name}" for name in self.classifiers), *(f"scores.{name}" for name in self.scores)]
 
 
 class Run(Strict):
@@ -325,6 +351,28 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
             problems.append((("sources",), "all weights are 0; give at least one source a weight above 0"))
     for name, source in manifest.sources.items():
         problems += _read_problems(name, source)
+        problems += _score_problems(name, source, manifest.curate.score_features)
+    return problems
+
+
+def _score_problems(name: str, source: Source, known: Sequence[str]) -> list[tuple[tuple, str]]:
+    """Rules and buckets that ask for a score which the source does not get."""
+    entries = source.filters if isinstance(source.filters, list) else []
+    problems = []
+    for feature in dict.fromkeys(source.asked_features):
+        if columns.family(feature) != "score":
+            continue
+        place: tuple[str | int, ...] = ("sources", name, "buckets", "by")
+        if source.buckets is None or source.buckets.by != feature:
+            numbers = [i for i, e in enumerate(entries) if isinstance(e, Mapping) and e.get("feature") == feature]
+            place = ("sources", name, "filters", *numbers[:1])
+        if feature not in known:
+            block = "classifiers" if feature.startswith("classifier.") else "scores"
+            there = f"there are: {', '.join(known)}" if known else f"name it there, under curate.{block}"
+            what = f"there is no {feature!r} under curate.{block}{meant(feature, known)}; {there}"
+            problems.append((place, what))
+        elif "score" in source.skip:
+            problems.append((place, f"the source skips score, so it has no {feature}; take score out of skip"))
     return problems
 
 
@@ -352,26 +400,18 @@ def _problems(path: Path, lines: SourceLines, error: ValidationError) -> list[Pr
     return sorted(found, key=lambda p: (p.line or 0, p.where))
 
 
-def _keys_at(where: tuple, of_block: bool) -> list[str]:
-    """The keys that may stand at a place; none for a block that is a mapping of names of the author's own."""
-    known = _fields_at(where)
-    if not of_block:
-        return known
-    is_source = len(where) == 2 and where[0] == "sources"
-    return known if is_source or known != list(Source.model_fields) else []
-
-
-def _fields_at(where: Sequence) -> list[str]:
-    """Names of the keys that the block at a place may have."""
+def _keys_at(where: Sequence) -> list[str]:
+    """Names of the keys that may stand at a place; none in a mapping by names of the author's own."""
     block: Any = Manifest
+    by_name = False
     for part in where:
-        annotation = _annotations(block).get(str(part)) if not isinstance(block, dict) else None
-        block = {"sources": Source}.get(str(part)) if annotation is None else _block(annotation)
-        if str(part) in ("sources",):
-            block = dict
-        elif block is None:
-            block = Source
-    return list(_annotations(block))
+        if by_name:
+            by_name = False
+            continue
+        annotation = _annotations(block).get(str(part))
+        by_name = get_origin(annotation) is dict
+        block = _block(annotation)
+    return [] if by_name else list(_annotations(block))
 
 
 def _annotations(block: Any) -> dict[str, Any]:

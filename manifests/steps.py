@@ -22,7 +22,7 @@ from gristmill.curation.extract import extract as extract_files
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
 from gristmill.curation.raw_files import opened
-from gristmill.manifests import own_code
+from gristmill.manifests import own_code, quality_steps
 from gristmill.manifests.store import Unit
 
 Counts = Mapping[str, object]
@@ -273,7 +273,10 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         **{name: measured[name] for name in features.FEATURES.names},
         **{name: seen[name] for name in values.names},
     }
-    schema = ledger.ledger_schema(features.FEATURES, values)
+    names = unit.params.get("scores", [])
+    columns |= {name: pa.nulls(rows, pa.float64()) for name in names} | quality_steps.scores_of(unit)
+    measured_or_scored = pa.schema([*features.FEATURES, *map(quality_steps.score_field, names)])
+    schema = ledger.ledger_schema(measured_or_scored, values)
     with_text = pa.table(columns).select(schema.names).cast(schema)
     assert with_text.num_rows == rows
     lost = shards.read_table(unit.path("dropped.arrow"))

@@ -33,6 +33,8 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
             n.removeprefix("final/"): r.folder / n for r in records for n in r.outputs if not n.startswith("step-")
         }
         return {"checkpoints/pretrain": files}
+    if step == "buckets":
+        return {"buckets": {f"{r.source}/{r.name}.arrow": r.folder / "buckets.arrow" for r in records}}
     folder = {"tokenizer": "tokenizer", "pack": "packed", "report": "report"}.get(step)
     if folder is None:
         return None

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from gristmill.curation.ledger import VERDICT_FIELDS, read_file, read_rules
 from gristmill.curation.rules import Rule, shown
+from gristmill.tokenizer.buckets import bucket_of
 
 
 class NotFound(Exception):
@@ -56,6 +57,8 @@ def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
             yield f"  {name:<10} {row[name]}"
     if row["language"]:
         yield f"  language   {row['language']} ({row['language_score']:.2f})"
+    if bucket := bucket_of(row["id"], run / "buckets" / row["source"]):
+        yield f"  bucket     {row['source']}/{bucket}"
     if row["status"] == "kept":
         yield f"kept, in {run / 'shards' / row['source']}"
         if (row["cluster_size"] or 1) > 1:

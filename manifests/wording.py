@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gristmill.curation.documents import KINDS
 
-KeysAt = Callable[[tuple, bool], list[str]]
+KeysAt = Callable[[tuple], list[str]]
 
 _BRANCH = re.compile(r".*\[.*|int|float|str|bool|list|dict|none", re.DOTALL)
 """Parts of a place that pydantic adds where a value may be one of several things: `tuple[str, ...]`, `literal['all']`."""
+
+_BY_NAME = ("sources", "classifiers", "scores")
+"""Blocks whose keys are names of the author's own, which may look like such a part."""
 
 
 def messages(errors: Iterable[Mapping], keys_at: KeysAt, known: Sequence[str] | None = None) -> list[tuple[tuple, str]]:
     """(place, what is wrong and how to fix it) for pydantic's errors; where a value may be one of several things, what it may be in one line.
 
-    `keys_at(place, of_block)` are the keys that may stand at a place, `known` those of the block that is checked alone.
+    `keys_at(place)` are the keys that may stand at a place, `known` those of the block that is checked alone.
     """
     messages: list[tuple[tuple, str]] = []
     choices: dict[tuple, list[Mapping]] = {}
@@ -27,7 +30,7 @@ def messages(errors: Iterable[Mapping], keys_at: KeysAt, known: Sequence[str] | 
         branch = [
             n for n, part in enumerate(item["loc"]) if n > 0 and isinstance(part, str) and _BRANCH.fullmatch(part)
         ]
-        branch = [n for n in branch if item["loc"][n - 1] != "sources"]  # a source may be called so
+        branch = [n for n in branch if item["loc"][n - 1] not in _BY_NAME]
         if branch:
             choices.setdefault(item["loc"][: branch[0]], []).append(item)
         else:
@@ -42,7 +45,7 @@ def messages(errors: Iterable[Mapping], keys_at: KeysAt, known: Sequence[str] | 
 def _explained(where: tuple, item: Mapping, keys_at: KeysAt, known: Sequence[str] | None) -> str:
     kind, text = item["type"], item["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = known or keys_at(where[:-1], False)
+        known = known or keys_at(where[:-1])
         return f"unknown key{meant(str(where[-1]), known)}; keys here: {', '.join(known)}"
     if kind in ("missing", "missing_argument"):
         return "missing; add it" + (f" (one of {', '.join(KINDS)})" if where[-1] == "kind" else "")
@@ -53,7 +56,7 @@ def _explained(where: tuple, item: Mapping, keys_at: KeysAt, known: Sequence[str
         return text.removeprefix("Value error, ")
     wants = _wants(item)
     if wants == _BLOCK:
-        known = known or keys_at(where, True)
+        known = known or keys_at(where)
         keys = f"; keys here: {', '.join(known)}" if known else ""
         return f"{wants}, but it is {_shown(item['input'])}{keys}"
     return f"{wants}, but it is {_shown(item['input'])}"

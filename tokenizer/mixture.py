@@ -43,7 +43,7 @@ def allocate(
     max_epochs: Mapping[str, float],
     tokens: int | None,
 ) -> dict[str, int]:
-    """Tokens to draw from each source, by its weight and at most `available * max_epochs` (1 where not given).
+    """Tokens to draw from each source (or bucket of one), by its weight and at most `available * max_epochs` (1 if not given).
 
     `weights` need no particular sum; None means natural sizes, and 0 means nothing from that source. With
     `tokens` None the result is the largest that keeps the weights (for natural sizes: everything once); otherwise it
@@ -57,7 +57,10 @@ def allocate(
     shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
     caps = {s: int(available[s] * Fraction(str(max_epochs.get(s, 1)))) for s in shares}
     if empty := [source for source in shares if not available[source]]:
-        raise ValueError(f"no tokens in {', '.join(sorted(empty))}; set weight: 0, or look at what its filters drop.")
+        remedy = "set weight: 0, or look at what its filters drop"
+        if any("/" in source for source in empty):  # buckets
+            remedy = "give such a bucket the weight 0, or move the edges"
+        raise ValueError(f"no tokens in {', '.join(sorted(empty))}; {remedy}.")
     if not shares:
         raise ValueError("no source has tokens to train on; give at least one a weight above 0 and documents.")
     total = sum(shares.values())
@@ -116,7 +119,7 @@ def _shortage(
         raised.append(f"{source} to {math.ceil(Fraction(asked * 100, available[source])) / 100:.15g}")
     ways = [f"raise max_epochs of {', '.join(raised)}", f"set tokens: {most} or less"]
     lower = _feasible_weights(shares, caps, tokens)
-    if weights is not None and lower:
+    if weights is not None and lower and not any("/" in source for source in lower):  # of buckets, all would change
         ways.insert(1, "lower the weight of " + ", ".join(f"{s} to {w:.15g}" for s, w in sorted(lower.items())))
     return "the mixture asks for more than there is: " + "; ".join(lines) + ". To mend it, " + ", or ".join(ways) + "."
 

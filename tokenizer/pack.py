@@ -1,10 +1,10 @@
 """Token shards in, packed rows out: which documents are trained on, in which rows, in which order.
 
 1. Documents of the validation share are set aside, and packed on their own.
-2. Each source gives its allocation: whole epochs first, each in the order of a hash of seed, epoch and id; the last
-   document of its last epoch is cut, so that the allocation is met to the token.
-3. The sources' documents are merged by how much of its allocation each source has given by then, so that any stretch of
-   training has the mixture's proportions and no source begins an epoch before it has ended the one before.
+2. Each part, a source or a bucket of one, gives its allocation: whole epochs first, each in the order of a hash of
+   seed, epoch and id; the last document of its last epoch is cut, so that the allocation is met to the token.
+3. The parts' documents are merged by how much of its allocation each part has given by then, so that any stretch of
+   training has the mixture's proportions and no part begins an epoch before it has ended the one before.
 4. That sequence is packed in blocks of about 65,536 rows, each on its own, and the rows of a block are shuffled.
 
 Nothing of this reads a token: lengths and ids are enough. Memory is some 100 bytes for each document drawn.
@@ -12,12 +12,14 @@ Nothing of this reads a token: lengths and ids are enough. Memory is some 100 by
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from gristmill.tokenizer.buckets import BucketParams, read_buckets
 from gristmill.tokenizer.draw import SCALE, document_draws, permutation, redraws
 from gristmill.tokenizer.encode import TokenFile, open_tokens
 from gristmill.tokenizer.fit import best_fit, concatenate
@@ -61,6 +63,15 @@ class TokenShard(NamedTuple):
     """Its file."""
 
 
+class Divided(NamedTuple):
+    """A source that falls into buckets."""
+
+    params: BucketParams
+    """Where they meet, and what each weighs."""
+    files: Mapping[str, str | Path]
+    """Name of a token shard -> the file with the buckets of its documents."""
+
+
 @dataclass(frozen=True)
 class _Documents:
     """Every document of all token shards, as columns; shards in the order of their names."""
@@ -71,6 +82,10 @@ class _Documents:
     """Sorted."""
     source: np.ndarray
     """int32: index into sources."""
+    parts: list[str]
+    """What the mixture weighs: each source, or each of its buckets, in order of source and bucket."""
+    part: np.ndarray
+    """int32: index into parts."""
     shard: np.ndarray
     """int32: index into names."""
     row: np.ndarray
@@ -101,21 +116,25 @@ def pack(
     max_epochs: Mapping[str, float],
     seed: int,
     out_folder: str | Path,
+    divided: Mapping[str, Divided] | None = None,
 ) -> dict:
     """Write `train/`, `validation/` and `index.arrow` into `out_folder` and return the counts.
 
     `token_shards` are (source, name, path), in any order; `out_folder` is empty or new. Every token of every drawn document is in exactly one row for
     each time that it was drawn. Counts: `rows`, `tokens`, `padding` (share of places), `sources` (each with `documents`,
-    `tokens`, `epochs` and what is `available`), and `validation` with the same. Raises ValueError where the mixture
-    cannot be had, the shards disagree about the tokenizer, or there are fewer than two documents.
+    `tokens`, `epochs` and what is `available`), and `validation` with the same; `buckets` (`source/bucket`, the same
+    again) where sources are `divided`. Raises ValueError where the mixture cannot be had, the shards disagree about the
+    tokenizer, or there are fewer than two documents.
     """
-    documents, opened = _catalogue(token_shards, seed)
-    held_out = _held_out(documents, weights, mixture.validation)
+    divided = divided or {}
+    documents, opened = _catalogue(token_shards, divided, seed)
+    held_out = _held_out(documents, weights, divided, mixture.validation)
     # A source without any document has no shard; the allocation shall say so rather than not know it.
-    available = dict.fromkeys([*(weights or {}), *max_epochs], 0)
-    available |= _by_source(documents, np.where(held_out, 0, documents.length))
-    allocation = allocate(available, weights, max_epochs, mixture.tokens)
-    validation = _by_source(documents, np.where(held_out, documents.length, 0))
+    available = dict.fromkeys(_parts([*(weights or {}), *max_epochs], divided), 0)
+    available |= _by_part(documents, np.where(held_out, 0, documents.length))
+    part_weights, part_epochs = _of_parts(available, weights, max_epochs, divided)
+    allocation = allocate(available, part_weights, part_epochs, mixture.tokens)
+    validation = _by_part(documents, np.where(held_out, documents.length, 0))
     drawn = {
         "train": _draw(documents, ~held_out, allocation, seed),
         "validation": _draw(documents, held_out, validation, seed),
@@ -133,13 +152,45 @@ def pack(
         write_rows(out / split, splits[split], documents.names, metadata)
     write_index(out / "index.arrow", splits, documents.names, metadata)
     counts = {s: _counts(documents, drawn[s], splits[s], params.seq_length + 1) for s in splits}
-    for source, count in counts["train"]["sources"].items():
-        count["available"] = available[source]
-        count["epochs"] = count["tokens"] / available[source] if available[source] else 0.0
+    had = {s: sum(available[part] for part in _parts([s], divided)) for s in documents.sources} | available
+    for name, count in (counts["train"]["sources"] | counts["train"].get("buckets", {})).items():
+        count["available"] = had[name]
+        count["epochs"] = count["tokens"] / had[name] if had[name] else 0.0
     return counts["train"] | {"validation": counts["validation"]}
 
 
-def _catalogue(token_shards: Sequence[tuple[str, str, str | Path]], seed: int) -> tuple[_Documents, TokenFile]:
+def _parts(sources: Sequence[str], divided: Mapping[str, Divided]) -> list[str]:
+    """What the mixture weighs of some sources: `web`, or `web/0`, `web/1` ... where it is divided."""
+    return [part for s in sources for part in ([f"{s}/{b}" for b in divided[s].params.names] if s in divided else [s])]
+
+
+def _of_parts(
+    available: Mapping[str, int],
+    weights: Mapping[str, float] | None,
+    max_epochs: Mapping[str, float],
+    divided: Mapping[str, Divided],
+) -> tuple[Mapping[str, float | Fraction] | None, dict[str, float]]:
+    """Weights and epochs of the parts: a bucket has its share of its source's weight, or of its tokens without weights."""
+    epochs = {name: number for name, number in max_epochs.items() if name not in divided}
+    for source, (params, _) in divided.items():
+        epochs |= {f"{source}/{name}": e for name, e in params.epochs(max_epochs.get(source, 1.0)).items()}
+    if not divided:
+        return weights, epochs
+    known = dict.fromkeys(part.partition("/")[0] for part in available)
+    if weights is None:
+        weights = {s: sum(available[part] for part in _parts([s], divided)) for s in known}
+    exact = {source: Fraction(str(weight)) for source, weight in weights.items()}
+    return {
+        part: exact[source] * (divided[source].params.shares[bucket] if bucket else 1)
+        for source in exact
+        for part in _parts([source], divided)
+        for bucket in [part.partition("/")[2]]
+    }, epochs
+
+
+def _catalogue(
+    token_shards: Sequence[tuple[str, str, str | Path]], divided: Mapping[str, Divided], seed: int
+) -> tuple[_Documents, TokenFile]:
     """All documents, and one open shard that speaks for all of them."""
     shards = sorted((TokenShard(*shard) for shard in token_shards), key=lambda shard: shard[:2])
     if not shards:
@@ -155,10 +206,20 @@ def _catalogue(token_shards: Sequence[tuple[str, str, str | Path]], seed: int) -
     sources = sorted({shard.source for shard in shards})
     counts = [len(file.lengths) for file in opened]
     of_shard = np.array([sources.index(shard.source) for shard in shards], np.int32)
+    parts = _parts(sources, divided)
+    first_part = np.array([parts.index(_parts([shard.source], divided)[0]) for shard in shards], np.int32)
+    bucket = [
+        read_buckets(divided[shard.source].files[shard.name], file.ids)
+        if shard.source in divided
+        else np.zeros(len(file.lengths), np.int32)
+        for shard, file in zip(shards, opened, strict=True)
+    ]
     documents = _Documents(
         names=[(shard.source, shard.name) for shard in shards],
         sources=sources,
         source=np.repeat(of_shard, counts),
+        parts=parts,
+        part=np.repeat(first_part, counts) + np.concatenate(bucket),
         shard=np.repeat(np.arange(len(shards), dtype=np.int32), counts),
         row=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         length=np.concatenate([file.lengths for file in opened]),
@@ -174,16 +235,23 @@ def _ids(opened: Sequence[TokenFile]) -> Iterator[str]:
             yield from chunk.to_pylist()
 
 
-def _held_out(documents: _Documents, weights: Mapping[str, float] | None, share: float) -> np.ndarray:
+def _held_out(
+    documents: _Documents, weights: Mapping[str, float] | None, divided: Mapping[str, Divided], share: float
+) -> np.ndarray:
     """Which documents are for validation, bool[N]: by `is_validation`, and one if that selects none.
 
-    That one has the smallest hash among the sources with more than one document, so that none is emptied.
+    That one has the smallest hash among the parts with more than one document, so that none is emptied.
     """
-    used = np.array([weights is None or weights.get(s, 0) > 0 for s in documents.sources])[documents.source]
+    used_parts = []
+    for part in documents.parts:
+        source, _, bucket = part.partition("/")
+        weighed = weights is None or weights.get(source, 0) > 0
+        used_parts.append(weighed and (not bucket or divided[source].params.shares[bucket] > 0))
+    used = np.array(used_parts)[documents.part]
     chosen = used & (documents.validation_draw < share * SCALE)
     if not chosen.any():
-        several = np.bincount(documents.source, minlength=len(documents.sources)) > 1
-        candidates = np.flatnonzero(used & several[documents.source])
+        several = np.bincount(documents.part, minlength=len(documents.parts)) > 1
+        candidates = np.flatnonzero(used & several[documents.part])
         if not len(candidates):
             raise ValueError(
                 "no document can be held out for validation: no source has two; add documents to one of them."
@@ -192,17 +260,17 @@ def _held_out(documents: _Documents, weights: Mapping[str, float] | None, share:
     return chosen
 
 
-def _by_source(documents: _Documents, amounts: np.ndarray) -> dict[str, int]:
-    totals = [int(amounts[documents.source == i].sum()) for i in range(len(documents.sources))]
-    return dict(zip(documents.sources, totals, strict=True))
+def _by_part(documents: _Documents, amounts: np.ndarray) -> dict[str, int]:
+    totals = [int(amounts[documents.part == i].sum()) for i in range(len(documents.parts))]
+    return dict(zip(documents.parts, totals, strict=True))
 
 
 def _draw(documents: _Documents, eligible: np.ndarray, allocation: Mapping[str, int], seed: int) -> _Drawn:
-    """Documents of every source up to its allocation, merged so that all sources progress alike."""
+    """Documents of every part up to its allocation, merged so that all parts progress alike."""
     chosen, lengths, progress = [], [], []
-    for i, source in enumerate(documents.sources):
-        members = np.flatnonzero(eligible & (documents.source == i))
-        left = allocation[source]
+    for i, part in enumerate(documents.parts):
+        members = np.flatnonzero(eligible & (documents.part == i))
+        left = allocation[part]
         epoch = 0
         while left:
             draws = redraws(documents.order_draw[members], seed, f"epoch {epoch}")
@@ -212,7 +280,7 @@ def _draw(documents: _Documents, eligible: np.ndarray, allocation: Mapping[str, 
             length = np.minimum(documents.length[order], left - before[: len(order)])
             chosen.append(order)
             lengths.append(length)
-            progress.append((allocation[source] - left + before[: len(order)]) / allocation[source])
+            progress.append((allocation[part] - left + before[: len(order)]) / allocation[part])
             left -= int(length.sum())
             epoch += 1
     if not chosen:
@@ -244,17 +312,22 @@ def _segments(documents: _Documents, drawn: _Drawn, params: PackParams, seed: in
 
 def _counts(documents: _Documents, drawn: _Drawn, segments: Segments, width: int) -> dict:
     tokens = int(drawn.length.sum())
-    source = documents.source[drawn.document]
     assert tokens == int(segments.length.sum(dtype=np.int64)), "packing lost or repeated tokens"
-    return {
+    counts: dict[str, object] = {
         "rows": segments.num_rows,
         "tokens": tokens,
         "padding": 1 - tokens / (segments.num_rows * width),
-        "sources": {
-            name: {
-                "documents": len(np.unique(drawn.document[source == i])),
-                "tokens": int(drawn.length[source == i].sum()),
-            }
-            for i, name in enumerate(documents.sources)
-        },
+        "sources": _drawn_of(documents.sources, documents.source[drawn.document], drawn),
+    }
+    if documents.parts != documents.sources:
+        parts = _drawn_of(documents.parts, documents.part[drawn.document], drawn)
+        counts["buckets"] = {part: count for part, count in parts.items() if "/" in part}
+    return counts
+
+
+def _drawn_of(names: Sequence[str], of: np.ndarray, drawn: _Drawn) -> dict[str, dict]:
+    """Documents and tokens drawn of each name; `of` has the number of the name for each document drawn."""
+    return {
+        name: {"documents": len(np.unique(drawn.document[of == i])), "tokens": int(drawn.length[of == i].sum())}
+        for i, name in enumerate(names)
     }
