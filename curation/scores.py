@@ -175,7 +175,7 @@ def _columns(file: File, params: ScoreFiles) -> Iterator[tuple[list[str | None],
             if pa.types.is_boolean(score.type):
                 score = score.cast(pa.int8())
             numbers = score.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            yield batch.column(params.key_column).cast(pa.large_string()).to_pylist(), numbers
+            yield batch.column(params.key_column).cast(pa.large_string()).to_pylist(), numbers + 0.0  # no -0.0
 
 
 def hashed(keys: Sequence[str | None], join: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from gristmill.curation import columns, scores, urls
+from gristmill.curation import classifier, columns, scores, urls
 from gristmill.manifests import quality_steps
 from gristmill.manifests.planning import Context, NotYet, Pending, Planned, unit
 from gristmill.manifests.quality_inputs import model_files, score_files
@@ -51,8 +51,6 @@ def plan_score(context: Context) -> Iterator[Planned]:
 
 
 def _classified(context: Context, source: str, label: str, feature: str, files: list[Input]) -> Unit:
-    from gristmill.curation import classifier  # fastText is only for those who apply a model
-
     params = context.manifest.curate.classifiers[feature.partition(".")[2]]
     how = {"feature": feature, "label": params.label, "max_chars": params.max_chars}
     version = quality_steps.VERSION * 1000 + classifier.VERSION

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from gristmill.curation import scores
+from gristmill.curation import classifier, scores
 from gristmill.curation.raw_files import opened
 from gristmill.manifests import inputs
 from gristmill.manifests.inputs import REMOTE, MissingInput, RawFile
@@ -82,8 +82,6 @@ def check_contents(loaded: Loaded) -> None:
 
 
 def _check_label(file: RawFile, label: str) -> None:
-    from gristmill.curation import classifier  # fastText is only for those who apply a model
-
     labels = classifier.labels(file.path)
     if label.removeprefix("__label__") not in labels:
         some = ", ".join(labels[:10]) + (" ..." if len(labels) > 10 else "")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.curation import columns, scores, shards
+from gristmill.curation import classifier, columns, scores, shards
 from gristmill.curation.raw_files import opened
 from gristmill.manifests.store import Unit
 from gristmill.tokenizer.buckets import BUCKETS_SCHEMA, bucket_numbers
@@ -56,13 +56,11 @@ def score(unit: Unit, out: Path) -> Mapping[str, object]:
 
 def _classified(unit: Unit) -> Iterator[tuple[pa.Array, np.ndarray]]:
     """The ids and scores of each batch of texts, by a fastText model."""
-    from gristmill.curation import classifier  # fastText is only for those who apply a model
-
     p = unit.params
     model = next(i.path for i in unit.inputs if i.name.startswith("model/"))
     for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
-        texts = [text[: p["max_chars"]] for text in batch.column("text").to_pylist()]
-        yield batch.column("id"), classifier.scores(model, p["label"], texts).astype(np.float64)
+        given = classifier.scores(model, p["label"], batch.column("text").to_pylist(), p["max_chars"])
+        yield batch.column("id"), given.astype(np.float64)
 
 
 def _looked_up(unit: Unit) -> Iterator[tuple[pa.Array, np.ndarray]]:

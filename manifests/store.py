@@ -13,7 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 RECORD = "record.json"
@@ -99,8 +99,12 @@ class Store:
         return self.root / unit.step / unit.key
 
     def record(self, unit: Unit) -> Record | None:
-        """The record of a unit's complete output, or None."""
-        return self.load(unit.step, unit.key)
+        """The record of a unit's complete output, or None.
+
+        It goes by the unit's name: another manifest may have made the same under another, such as another score's.
+        """
+        record = self.load(unit.step, unit.key)
+        return replace(record, name=unit.name) if record else None
 
     def load(self, step: str, key: str) -> Record | None:
         """The record under a step and key, or None where there is no complete output."""
