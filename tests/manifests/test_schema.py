@@ -189,7 +189,7 @@ def test_the_json_schema_knows_each_kinds_options_of_reading_and_says_what_they_
     assert all("description" in about for about in described.values())
 
 
-@pytest.mark.parametrize("page", ["sources/text.md", "own-code.md"])
+@pytest.mark.parametrize("page", ["sources/text.md", "own-code.md", "quality.md"])
 def test_the_manifests_on_the_pages_are_valid(tmp_path, page):
     blocks = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.DOTALL)
     assert blocks
