@@ -103,7 +103,7 @@ def read_file(path: Path, columns: Sequence[str] | None = None, filters: pc.Expr
         return pq.read_table(path, filters=filters)
     has = set(pq.read_schema(path).names)
     # `id` is read with them: a table without columns would forget how many rows it has.
-    table = pq.read_table(path, columns=["id", *(name for name in columns if name in has)], filters=filters)
+    table = pq.read_table(path, columns=["id", *sorted(has & {*columns} - {"id"})], filters=filters)
     nulls = pa.nulls(table.num_rows)
     return pa.table([table[name] if name in has else nulls for name in columns], names=list(columns))
 
