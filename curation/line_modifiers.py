@@ -8,6 +8,7 @@ more than one word in twenty is dropped; `removed_word_frac` is that share. More
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,13 +56,11 @@ def find(
     lost = np.zeros(len(lines.end), dtype=np.int64)
     emptied = np.zeros(len(lines.end), dtype=bool)
     spans: list[tuple[int, int]] = []
+    without = lru_cache(maxsize=1024)(_without_phrases)  # such lines are boilerplate and come again
     for line in _lines_with_phrases(block, codes, lines, tokens.letters):
         start = int(lines.start[line])
-        text = _text(codes, start, int(lines.end[line]))
-        found, rest = _without_phrases(text)
+        found, lost[line], emptied[line] = without(_text(codes, start, int(lines.end[line])))
         spans += [(start + begin, start + end) for begin, end in found]
-        lost[line] = _num_words(text) - _num_words(rest)
-        emptied[line] = bool(found) and not rest.strip()
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     marks = ModifierMarks(
         num_upper=_per_line(kinds, UPPER, lines),
@@ -111,11 +110,11 @@ def _num_words(text: str) -> int:
     return sum(word[0].isalnum() for word in text.split())
 
 
-def _without_phrases(text: str) -> tuple[list[tuple[int, int]], str]:
-    """Where the phrases stand in a line, in order, and the line without them.
+def _without_phrases(text: str) -> tuple[list[tuple[int, int]], int, bool]:
+    """Where the phrases stand in a line, in order, how many words go with them, and whether nothing is left.
 
     >>> _without_phrases("Sign-in to see 7 items in cart")
-    ([(0, 8), (16, 30)], 'to see 7')
+    ([(0, 8), (16, 30)], 4, False)
     """
     places, rest = np.arange(len(text)), text
     for _, pattern in _PHRASES:
@@ -126,7 +125,8 @@ def _without_phrases(text: str) -> tuple[list[tuple[int, int]], str]:
             rest = rest[: match.start()] + rest[match.end() :]
     gone = np.setdiff1d(np.arange(len(text)), places)
     runs = np.split(gone, np.flatnonzero(np.diff(gone) > 1) + 1)
-    return [(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)], rest
+    spans = [(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
+    return spans, _num_words(text) - _num_words(rest), bool(spans) and not rest.strip()
 
 
 def apply(
