@@ -18,6 +18,7 @@ from gristmill.manifests import inputs
 from gristmill.manifests.download import Fetched, Wanted, cached, checksums, fetch
 from gristmill.manifests.hub import is_hub
 from gristmill.manifests.inputs import REMOTE, WILDCARD, MissingInput, RawFile
+from gristmill.manifests.model_files import language_models
 from gristmill.manifests.planning import (
     benchmark_files,
     checksum_files,
@@ -52,6 +53,7 @@ def wanted_files(loaded: Loaded, only: Sequence[str] = ()) -> list[Wanted]:
         looks += [lambda: benchmark_files(loaded, _without_asking), lambda: tokenizer_files(loaded, _without_asking)]
         looks.append(lambda: model_files(loaded, _without_asking).values())
         looks.append(lambda: [file for files in score_files(loaded, _without_asking).values() for file in files])
+        looks.append(lambda: language_models(loaded, _without_asking).values())
     for look in looks:
         try:
             for one in look():

@@ -2,9 +2,10 @@
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gristmill.curation import columns, conformance, extract, features, filters, language, minhash, urls
-from gristmill.manifests import dedup, own_code, steps
+from gristmill.manifests import dedup, model_files, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
@@ -68,12 +69,15 @@ def _models(context: Context, kind: str) -> list[Input]:
 
 def plan_measure(context: Context) -> Iterator[Planned]:
     near = context.manifest.curate.dedup.near if context.manifest.curate.dedup else None
+    models = model_files.language_models(context.loaded)
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         texts = context.record("extract", source_name, name).output("texts.arrow")
-        identifies = _languages(context, source) is not None
+        languages = _languages(context, source)
+        model = models.get(languages.model) if languages else None
+        files = [Input("language_model", model.path, context.digests.of(model), model.size_bytes)] if model else []
         params = {
-            "language": language.model_digest() if identifies else None,
+            "language": (files[0].digest if model else language.model_digest()) if languages else None,
             "signature": near.signature if near and "dedup" not in source.skip else None,
             "variants": _asks_variants(source),
             "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
@@ -82,7 +86,14 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         if context.manifest.curate.conformance:  # otherwise no part of the key
             params["conformance"] = f"{context.manifest.curate.conformance} {conformance.VERSION}"
         return unit(
-            context, "measure", version, name, source_name, params, [texts], ("fasttext-predict", "numpy", "pyarrow")
+            context,
+            "measure",
+            version,
+            name,
+            source_name,
+            params,
+            [texts, *files],
+            ("fasttext-predict", "numpy", "pyarrow"),
         )
 
     return per_unit(context, one)
@@ -114,17 +125,20 @@ def rules_of(source: Source) -> dict:
 def plan_filter(context: Context) -> Iterator[Planned]:
     named = {name: _features_beside(source) for name, source in context.manifest.sources.items()}
     code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
+    models = model_files.language_models(context.loaded)
+    digests = {path: context.digests.of(file) for path, file in models.items()}  # a model's path means nothing
     lists = {name: _url_lists(context, files) for name, files in url_list_files(context.loaded).items()}
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         families = named[source_name]
+        languages = _languages(context, source)
         files = [context.record("measure", source_name, name).output("features.arrow")]
         if columns.needed(feature for features_of in families.values() for feature in features_of):
             files.append(context.record("extract", source_name, name).output("texts.arrow"))
         files += score_outputs(context, source_name, name, list(dict.fromkeys(families.get("score", ()))))
         params = {
             **rules_of(source),
-            "languages": _languages(context, source),
+            "languages": languages and replace(languages, model=languages.model and digests[languages.model]),
             "integrated_url_lists": source.url_lists is None or source.url_lists.integrated,
         }
         return unit(

@@ -60,6 +60,7 @@ def measure(unit: Unit, out: Path) -> Counts:
     """Texts to features, language and signatures, in one pass over each batch."""
     conforms_to = unit.params["conformance"].split()[0] if "conformance" in unit.params else None
     signature = SignatureParams(**unit.params["signature"]) if unit.params["signature"] else None
+    model = next((Path(i.path) for i in unit.inputs if i.name == "language_model"), None)
     schema = pa.schema(
         [
             pa.field("id", pa.string()),
@@ -79,7 +80,7 @@ def measure(unit: Unit, out: Path) -> Counts:
         for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
             texts = batch.column("text")
             strings = texts.to_pylist()
-            labels, scores = language.identify(strings) if unit.params["language"] else (None, None)
+            labels, scores = language.identify(strings, model) if unit.params["language"] else (None, None)
             measured = features.measure(texts, labels, unit.params["variants"], conforms_to)
             n = batch.num_rows
             columns = [
