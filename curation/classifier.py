@@ -21,31 +21,32 @@ def labels(path: Path | str) -> tuple[str, ...]:
 
     Raises ValueError if the file is not a fastText classifier, OSError if it cannot be read.
     """
-    return fasttext_models.labels(fasttext_models.resolved(path))
+    return fasttext_models.labels(path)
 
 
 def scores(path: Path | str, label: str, texts: Sequence[str], max_chars: int | None = None) -> np.ndarray:
     """Probability of `label` (`hq` or `__label__hq`) for each text, float32 of [N], 0 to 1; nan for an empty text.
 
     It is that label's own probability, be it the likeliest or not, of the whole text or of its first `max_chars`
-    characters. A text of white space alone has none. The model is loaded once a process, and each text is scored alone,
-    so that neighbours and batches change nothing. Raises ValueError for a label that the classifier has not.
+    characters. A text of white space alone has none, nor one in which the model knows nothing. The model is loaded once
+    a process, and each text is scored alone, so that neighbours and batches change nothing. Raises ValueError for a
+    label that the classifier has not.
 
     fastText adds 0.00001 to each probability, as it does here; DCLM's code computes one minus the other label's
     probability for texts that are likelier `cc`, and so gives 0.00002 less for them.
     """
-    name = fasttext_models.resolved(path)
     wanted = fasttext_models.shorn(label)
-    known = fasttext_models.labels(name)
+    known = fasttext_models.labels(path)
     if wanted not in known:
         raise ValueError(f"{path} has no label {wanted!r}; its labels: {', '.join(known[:20])}")
-    predict = fasttext_models.model(name).predict
+    predict = fasttext_models.model(path).predict
     wanted = PREFIX + wanted
     found = np.full(len(texts), np.nan, np.float32)
     for row, text in enumerate(texts):
         if text := line(text if max_chars is None else text[:max_chars]):
-            # Labels of no more than 1e-5 may be left out of the answer by models with hierarchical softmax.
-            probability = next((p for p, name in predict(text + "\n", -1, 0.0, "strict") if name == wanted), 0.0)
+            answer = predict(text + "\n", -1, 0.0, "strict")
+            # Models with hierarchical softmax leave out labels of 1e-5 and less. No answer at all: no known word.
+            probability = next((p for p, name in answer if name == wanted), 0.0 if answer else np.nan)
             found[row] = min(probability, 1.0)
     return found
 

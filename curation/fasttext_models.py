@@ -26,22 +26,47 @@ _MAGIC, _MODEL, _NUM_LABELS = 0, 9, 17
 _LABEL = re.compile(rb"(?s)__label__([^\0]+)\0.{8}\x01")
 
 
-@functools.cache
-def model(path: str):
+def model(path: Path | str):
     """The model of a file, loaded once a process: `predict(line, k, threshold, "strict")` lists (probability, label).
 
     The line must end in a newline; k = -1: all labels. This is what fastText's Python class wraps to check and reshape.
     """
     labels(path)  # says what is wrong with a file that is no classifier
-    return fasttext.load_model(path).f
+    return _model(*_identity(path))
 
 
-@functools.cache
-def labels(path: str) -> tuple[str, ...]:
+def labels(path: Path | str) -> tuple[str, ...]:
     """The labels that a model can give, without `__label__`, the most frequent in its training first.
 
     Raises ValueError for a file that is not a fastText classifier.
     """
+    return _labels(*_identity(path))
+
+
+def digest(path: Path | str) -> str:
+    """SHA-256 of the file, 64 hex digits: part of the key of everything that the model labelled."""
+    return _digest(*_identity(path))
+
+
+def shorn(label: str) -> str:
+    """A label without `__label__`, however it was written."""
+    return label.removeprefix(PREFIX)
+
+
+def _identity(path: Path | str) -> tuple[str, int, int]:
+    """One spelling of a path, with the size and time of what is there now: a model that is replaced is read again."""
+    file = Path(path).resolve()
+    stat = file.stat()
+    return str(file), stat.st_size, stat.st_mtime_ns
+
+
+@functools.cache
+def _model(path: str, size_bytes: int, mtime_ns: int):
+    return fasttext.load_model(path).f
+
+
+@functools.cache
+def _labels(path: str, size_bytes: int, mtime_ns: int) -> tuple[str, ...]:
     with open(path, "rb") as file:
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size or (numbers := _HEAD.unpack(head))[_MAGIC] != 793712314:
@@ -60,17 +85,6 @@ def labels(path: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def digest(path: str) -> str:
-    """SHA-256 of the file, 64 hex digits: part of the key of everything that the model labelled."""
+def _digest(path: str, size_bytes: int, mtime_ns: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def shorn(label: str) -> str:
-    """A label without `__label__`, however it was written."""
-    return label.removeprefix(PREFIX)
-
-
-def resolved(path: Path | str) -> str:
-    """One spelling of a model's path, so that it is loaded once."""
-    return str(Path(path).resolve())

@@ -93,7 +93,8 @@ def _nearest(label: str, known: Collection[str]) -> Iterator[str]:
     yield by_lower.get(label, "")
     if longer := sorted((name for name in by_lower if name.startswith(label)), key=lambda name: (len(name), name)):
         yield by_lower[longer[0]]
-    for written in (label, label[:3], label[:2]):
+    yield from (by_lower[name] for name in sorted(by_lower, key=len, reverse=True) if label.startswith(name))
+    for written in (label, label[:2]):
         yield from (by_lower[name] for name in difflib.get_close_matches(written, by_lower, 1))
 
 
@@ -108,13 +109,12 @@ def model_path() -> Path:
 
 def model_digest() -> str:
     """SHA-256 of lid.176.ftz, 64 hex digits: part of the key of everything that it labelled."""
-    return fasttext_models.digest(str(model_path()))
+    return fasttext_models.digest(model_path())
 
 
-@functools.cache
 def labels(path: Path | None = None) -> frozenset[str]:
     """The labels that a model (None: lid.176, which has 176) can give. Raises ValueError if it is no such model."""
-    return frozenset(fasttext_models.labels(fasttext_models.resolved(path or model_path())))
+    return frozenset(fasttext_models.labels(path or model_path()))
 
 
 def identify(texts: Sequence[str], path: Path | None = None) -> tuple[list[str], np.ndarray]:
@@ -125,14 +125,15 @@ def identify(texts: Sequence[str], path: Path | None = None) -> tuple[list[str],
     """
     # One text at a time: given a list, fasttext-predict 0.9.2.4 returns labels without their probabilities. A call costs
     # 2 microseconds beside the 30 to 250 that the model takes.
-    predict = fasttext_models.model(fasttext_models.resolved(path or model_path())).predict
+    predict = fasttext_models.model(path or model_path()).predict
     found, scores = [], np.zeros(len(texts), np.float32)
     for row, text in enumerate(texts):
         head = _head(text)
         if not head:
             found.append(UNDETERMINED)
             continue
-        ((score, label),) = predict(head + "\n", 1, 0.0, "strict")
+        # A model may know none of a text's words.
+        score, label = next(iter(predict(head + "\n", 1, 0.0, "strict")), (0.0, UNDETERMINED))
         found.append(fasttext_models.shorn(label))
         scores[row] = min(score, 1.0)  # its softmax reaches 1.0001
     return found, scores
@@ -143,6 +144,8 @@ def _head(text: str) -> str:
     head = text[:HEAD_CHARACTERS].replace("\n", " ").replace(fasttext_models.LINE_END, " ")
     if not any(map(str.isalpha, head)):
         return ""
+    if not head.isascii():
+        head = head.encode("utf-8", "replace").decode("utf-8")  # lone surrogates, which fastText cannot be given
     # The model hardly knows capitals: of 58,597 sentences in 79 languages it names 33 % in capitals, 77 % in lower
     # case or as they stand. Mixed case is left alone, so that scores stay those of FineWeb.
     return head.lower() if _mostly_capitals(head) else head
@@ -151,7 +154,7 @@ def _head(text: str) -> str:
 def _mostly_capitals(head: str) -> bool:
     """Whether a text has more capitals than small letters, as `str.isupper` and `str.islower` tell them."""
     # A table read by code point takes a tenth of the time of asking each character.
-    points = np.frombuffer(head.encode("utf-32-le", "surrogatepass"), "<u4")
+    points = np.frombuffer(head.encode("utf-32-le"), "<u4")
     return int(_case_table()[np.minimum(points, _CASELESS_FROM)].sum(dtype=np.int64)) > 0
 
 

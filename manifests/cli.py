@@ -18,7 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gristmill.manifests import own_code, schema
+from gristmill.curation.classifier_training import TrainingError
+from gristmill.manifests import cli_classifier, own_code, schema
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
 from gristmill.manifests.progress import ConsoleProgress, numbers
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the kept documents.")
 app.add_typer(tokenizer_app, name="tokenizer")
+app.add_typer(cli_classifier.app, name="classifier")
 
 ManifestPath = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The manifest, a YAML or JSON file.")]
 StoreDir = Annotated[Path, typer.Option("--store", help="Folder of the store that all manifests share.")]
@@ -321,7 +323,7 @@ def main() -> None:
         if problems > 1:
             print(f"{problems} problems", file=sys.stderr)
         sys.exit(1)
-    except (RunStopped, NotFound) as error:
+    except (RunStopped, NotFound, TrainingError) as error:
         print(f"gristmill: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:

@@ -3,6 +3,7 @@
 import gzip
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +82,43 @@ def test_judge_says_which_rule_dropped_a_text():
     assert verdicts.column("threshold").to_pylist() == [None, 0.5, None, None]
 
 
+def test_each_language_may_have_its_threshold():
+    params = LanguageParams(keep=("en", "de", "fr"), min_score={"de": 0.5, "default": 0.8})
+    verdicts = language.judge(["en", "de", "fr", "ru"], np.array([0.7, 0.7, 0.9, 0.9], np.float32), params)
+    assert verdicts.column("rule").to_pylist() == ["language.min_score", None, None, "language.keep"]
+    assert verdicts.column("threshold").to_pylist() == [0.8, None, None, None]
+    assert LanguageParams(keep=("en", "de"), min_score={"de": 0.5}).thresholds["default"] == 0.65
+
+
+def write_own_model(path: Path) -> Path:
+    """lid.176 with two labels as GlotLID writes them."""
+    model = language.model_path().read_bytes()
+    for old, new in (("en", "eng_Latn"), ("de", "deu_Latn")):
+        model = model.replace(f"__label__{old}\0".encode(), f"__label__{new}\0".encode())
+    path.write_bytes(model)
+    return path
+
+
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory):
+    return write_own_model(tmp_path_factory.mktemp("model") / "own.ftz")
+
+
+def test_another_model_answers_with_its_own_labels(own_model):
+    found, scores = language.identify([SENTENCES["de"], SENTENCES["en"], "1234"], own_model)
+    assert found == ["deu_Latn", "eng_Latn", "und"]
+    assert scores.tolist() == [*language.identify([SENTENCES["de"], SENTENCES["en"]])[1], 0]
+    assert language.labels(own_model) - language.labels() == {"deu_Latn", "eng_Latn"}
+
+
+@pytest.mark.parametrize(
+    ("label", "near"), [("de", "deu_Latn"), ("eng", "eng_Latn"), ("deu_latn", "deu_Latn"), ("en_Latn", "eng_Latn")]
+)
+def test_a_label_that_another_model_cannot_give_is_refused_with_the_nearest(own_model, label, near):
+    (said,) = language.unknown_labels(["deu_Latn", label], language.labels(own_model), "own.ftz")
+    assert said == f'keep: "{label}" is not a label of own.ftz; write "{near}" if that is what you mean'
+
+
 def test_keep_all_drops_nothing():
     verdicts = language.judge(["en", "und"], np.array([0.1, 0], np.float32), LanguageParams(keep="all"))
     assert verdicts.column("rule").to_pylist() == [None, None]
@@ -93,7 +131,14 @@ def test_no_texts_give_no_verdicts():
 
 @pytest.mark.parametrize(
     ("keep", "hint"),
-    [(("nb",), 'write "no"'), (("eng",), 'write "en"'), ("en", r"keep: \[en\]"), ((), "keep: all")],
+    [
+        (("nb",), 'write "no"'),
+        (("eng",), 'write "en"'),
+        (("deu_Latn",), 'write "de"'),
+        (("xx", "qq"), r'"xx" is not .*; keep: "qq" is not'),
+        ("en", r"keep: \[en\]"),
+        ((), "keep: all"),
+    ],
 )
 def test_a_language_that_the_model_cannot_name_is_refused(keep, hint):
     with pytest.raises(ValueError, match=hint):
@@ -103,6 +148,31 @@ def test_a_language_that_the_model_cannot_name_is_refused(keep, hint):
 def test_a_score_outside_0_and_1_is_refused():
     with pytest.raises(ValueError, match="between 0 and 1"):
         LanguageParams(keep="all", min_score=65)
+
+
+@pytest.mark.parametrize(
+    ("keep", "min_score", "said"),
+    [
+        (("en",), {"en": 1.5}, r"min_score\.en is 1\.5"),
+        (("en",), {"de": 0.5}, 'threshold for "de", which keep does not list'),
+        ("all", {"en": 0.5}, "keep: all drops no text"),
+    ],
+)
+def test_thresholds_that_mean_nothing_are_refused(keep, min_score, said):
+    with pytest.raises(ValueError, match=said):
+        LanguageParams(keep=keep, min_score=min_score)
+
+
+@pytest.mark.parametrize("text", ["SCHÖNE GRÜẞE", "ǅ", "𝐀𝐁𝐜", "ΑΒγ", "你好A", "Ⅷⅷ", "aA", "", "\U000e0041\U0010ffffA"])
+def test_capitals_are_counted_as_python_counts_them(text):
+    assert language._mostly_capitals(text) == (sum(map(str.isupper, text)) > sum(map(str.islower, text)))
+
+
+@pytest.mark.parametrize("text", ["\ud800 word", "a\0b", "a" * 5000, "\u202eword", "e\u0301" * 400])
+def test_any_text_gets_an_answer(text):
+    (found,), scores = language.identify([text])
+    assert found in language.labels()
+    assert 0 < scores[0] <= 1
 
 
 @pytest.mark.slow
