@@ -10,7 +10,7 @@ PEERS := .venv-peers
 CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
-.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources
+.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
@@ -70,6 +70,9 @@ bench-extract: $(BIN)/.installed $(PEERS)/.installed
 
 bench-sources: $(BIN)/.installed $(PEERS)/.installed
 	$(BIN)/python -m benchmarks.bench_sources
+
+bench-langid: $(BIN)/.installed
+	$(BIN)/python -m benchmarks.bench_langid
 
 clean:
 	rm -rf .venv $(PEERS) $(CACHE) build *.egg-info
