@@ -22,7 +22,7 @@ LINE_END = "</s>"
 # Magic number, version, twelve integers and a double of parameters; then sizes of the dictionary (fastText's args.cc
 # and dictionary.cc). An entry of the dictionary is a name, a NUL, its count (int64) and its type (int8; 1: a label).
 _HEAD = struct.Struct("<14i d 3i 2q")
-_MAGIC, _MODEL, _NUM_LABELS = 0, 9, 17
+_MAGIC, _MODEL, _NUM_LABELS, _PRUNED = 0, 9, 17, 19
 _LABEL = re.compile(rb"(?s)__label__([^\0]+)\0.{8}\x01")
 
 
@@ -78,10 +78,38 @@ def _labels(path: str, size_bytes: int, mtime_ns: int) -> tuple[str, ...]:
             for match in _LABEL.finditer(data, _HEAD.size):
                 found.append(match[1].decode("utf-8", "replace"))
                 if len(found) == numbers[_NUM_LABELS]:  # the matrices follow
+                    if _matrices_end(data, match.end(), numbers[_PRUNED]) > len(data):
+                        raise ValueError(f"{path} is cut off after {len(data):,} bytes; fetch it again")
                     return tuple(found)
     raise ValueError(
         f"{path} should have {numbers[_NUM_LABELS]} labels beginning with {PREFIX}, but has {len(found)}; is it cut off?"
     )
+
+
+def _matrices_end(data: mmap.mmap, at: int, pruned: int) -> int:
+    """Where the file must end; fastText itself reads what is missing as zeros, and answers with wrong labels.
+
+    `at`: where the dictionary's words end. Layouts are those of fastText's densematrix.cc and quantmatrix.cc.
+    """
+    at += 8 * max(pruned, 0)  # pairs of the n-grams that were kept
+    try:
+        for _ in ("input", "output"):
+            quantised, at = data[at], at + 1
+            if not quantised:
+                rows, columns = struct.unpack_from("<2q", data, at)
+                at += 16 + 4 * rows * columns
+                continue
+            has_norms, rows, _, codes = struct.unpack_from("<?2qi", data, at)
+            at = _centroids_end(data, at + 21 + codes)
+            at = _centroids_end(data, at + rows) if has_norms else at
+    except (IndexError, struct.error):
+        return len(data) + 1
+    return at
+
+
+def _centroids_end(data: mmap.mmap, at: int) -> int:
+    """Where a product quantiser ends: four integers, then 256 centroids."""
+    return at + 16 + 4 * 256 * struct.unpack_from("<i", data, at)[0]
 
 
 @functools.cache

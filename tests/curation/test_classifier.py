@@ -64,7 +64,7 @@ def test_a_label_that_is_not_there_is_refused_with_those_that_are():
         classifier.scores(MODEL, "hq", TEXTS)
 
 
-@pytest.mark.parametrize("kept", [0, 3, 100, 20_000])
+@pytest.mark.parametrize("kept", [0, 3, 100, 20_000, 500_000, 930_000, -1])
 def test_a_file_that_is_no_classifier_is_refused(tmp_path, kept):
     cut = tmp_path / "cut.bin"
     cut.write_bytes(MODEL.read_bytes()[:kept] if kept != 3 else b"PK\3\4" * 100)

@@ -52,6 +52,14 @@ def test_the_same_texts_give_the_same_bytes_in_whatever_order(trained, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["other.bin"]
 
 
+def test_a_model_that_is_cut_off_is_refused(trained, tmp_path):
+    cut = tmp_path / "cut.bin"
+    for kept in (-1, -100, 2000):
+        cut.write_bytes(trained[0].read_bytes()[:kept])
+        with pytest.raises(ValueError, match=r"cut\.bin is cut off"):
+            classifier.labels(cut)
+
+
 def test_a_model_that_is_replaced_is_read_again(tmp_path):
     out, text = tmp_path / "model.bin", texts(WANTED, 1, seed=3)
     train(texts(WANTED, 30), texts(OTHERS, 30), out, SMALL)
