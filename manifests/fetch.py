@@ -18,7 +18,7 @@ from gristmill.manifests import inputs
 from gristmill.manifests.download import Fetched, Wanted, cached, checksums, fetch
 from gristmill.manifests.hub import is_hub
 from gristmill.manifests.inputs import REMOTE, WILDCARD, MissingInput, RawFile
-from gristmill.manifests.model_files import language_models
+from gristmill.manifests.language_inputs import language_models
 from gristmill.manifests.planning import (
     benchmark_files,
     checksum_files,

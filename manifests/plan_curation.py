@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gristmill.curation import columns, conformance, extract, features, filters, language, minhash, urls
-from gristmill.manifests import dedup, model_files, own_code, steps
+from gristmill.manifests import dedup, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
@@ -69,7 +69,7 @@ def _models(context: Context, kind: str) -> list[Input]:
 
 def plan_measure(context: Context) -> Iterator[Planned]:
     near = context.manifest.curate.dedup.near if context.manifest.curate.dedup else None
-    models = model_files.language_models(context.loaded)
+    models = language_inputs.language_models(context.loaded)
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         texts = context.record("extract", source_name, name).output("texts.arrow")
@@ -125,7 +125,7 @@ def rules_of(source: Source) -> dict:
 def plan_filter(context: Context) -> Iterator[Planned]:
     named = {name: _features_beside(source) for name, source in context.manifest.sources.items()}
     code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
-    models = model_files.language_models(context.loaded)
+    models = language_inputs.language_models(context.loaded)
     digests = {path: context.digests.of(file) for path, file in models.items()}  # a model's path means nothing
     lists = {name: _url_lists(context, files) for name, files in url_list_files(context.loaded).items()}
 

@@ -13,7 +13,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from gristmill.curation.blocklists import UrlLists, is_list
-from gristmill.manifests import download, hub, inputs, model_files, own_code, quality_inputs, units
+from gristmill.manifests import download, hub, inputs, language_inputs, own_code, quality_inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError, Problem
@@ -80,7 +80,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
         url_list_files,
         benchmark_files,
         tokenizer_files,
-        model_files.check_language_models,
+        language_inputs.check_language_models,
         own_code.check_named,
         quality_inputs.check_contents,
     ):
