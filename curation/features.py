@@ -25,7 +25,7 @@ from gristmill.curation.lines import LineMarks, Spans
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
 from gristmill.curation.words import Lines, Types, hash_of
 
-VERSION: int = 3
+VERSION: int = 4
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""

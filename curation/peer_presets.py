@@ -113,6 +113,7 @@ _DOLMA_WEB = rules(
     ("dup_line_frac", "dolma_dup_line_frac", "<=", 0.30),
     ("dup_line_char_frac", "dolma_dup_line_char_frac", "<=", 0.30),
     *((name, f"dolma_{name}_char_frac", "<=", threshold) for name, threshold in NGRAMS),
+    ("max_repetition", "dolma_max_repetition", "<", 100),
 )
 
 PEER_PRESETS: Mapping[str, Ruleset] = {

@@ -7,6 +7,8 @@ without the symbols between them) and in what they count:
   occurrence, and counts it even if it is the only one of its kind. DCLM takes the longest, and nothing if none repeats.
 - Repeated n-grams (5 to 10). Dolma adds up the characters of every occurrence, the first one included, and divides by
   the characters of all n-grams. DCLM divides the words that some repeated n-gram covers, each once, by all words.
+
+Dolma 1.6 also drops documents that say something a hundred times in a row.
 """
 
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ import numpy as np
 from gristmill.curation.counts import ratio
 from gristmill.curation.equals import GOLDEN, first_equal
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, longer_by_one
+
+MAX_PERIOD = 13
+"""Dolma looks for repetitions of groups of up to so many tokens."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,21 @@ def dclm(words: Sequence) -> dict[str, np.ndarray]:
             repeated = np.bincount(owner, weights=new, minlength=len(chars))
             found[f"dclm_dup_{n}_gram_char_frac"] = ratio(repeated, chars)
     return found
+
+
+def max_repetition(kinds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """How often the group of up to 13 tokens that is said most often in a row is said, int64 per document; 0 if not three
+    times. `kinds` (int64) are equal for equal tokens, `offsets` (documents + 1) say which tokens are whose."""
+    most = np.zeros(len(offsets) - 1, dtype=np.int64)
+    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    for period in range(1, min(MAX_PERIOD, len(kinds) - 1) + 1):
+        again = np.flatnonzero(kinds[period:] == kinds[:-period])  # the token stands once more `period` tokens behind
+        again = again[document.take(again) == document.take(again + period)]
+        starts = np.flatnonzero(np.diff(again, prepend=-2) != 1)
+        long_enough = np.diff(np.append(starts, len(again))) >= 2 * period
+        length = np.diff(np.append(starts, len(again)))[long_enough]
+        np.maximum.at(most, document.take(again[starts[long_enough]]), length // period + 1)
+    return most
 
 
 def _layout(words: Sequence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

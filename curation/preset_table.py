@@ -34,7 +34,7 @@ SOURCES: Mapping[str, str] = {
     "text": _OURS,
     "fineweb2": "huggingface/fineweb-2, `fineweb-2-pipeline.py` and `configs/*.yml`; for English FineWeb's own thresholds",
     "dclm": "mlfoundations/dclm, `baselines_configs/dclm_baseline_refinedweb.yaml`",
-    "dolma_web": "allenai/dolma 1.2, `taggers/gopher.py` (`gopher_v1`) and `configs/dolma-v1_5/mixing/cc-head.yaml` (v1.6: the same)",
+    "dolma_web": "allenai/dolma 1.2, `taggers/gopher.py` (`gopher_v1`) and `configs/dolma-v1_5/mixing/cc-head.yaml`; `max_repetition` is v1.6's (`tokenizer_repetitions_v2r2`)",
     "dolma_reddit": "allenai/dolma, `sources/reddit/atomic_content_v5`",
     "common_pile": "r-three/common-pile, `filtering/mixer_configs/*.json`",
     "common_pile_code": "r-three/common-pile, `filtering/mixer_configs/stackv2.json`, the first of its two lists `exclude`",

@@ -25,6 +25,7 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 _INTEGERS = (
     ("num_whitespace_words", "what white space separates (Dolma, DCLM)"),
     ("dolma_num_stop_words", "occurrences of Gopher's stop words between white space, as written (Dolma)"),
+    ("dolma_max_repetition", "how often a group of up to 13 words and symbols is said in a row, from 3 on (Dolma 1.6)"),
     ("dclm_num_stop_words", "occurrences of Gopher's stop words between white space, in any case (DCLM)"),
     ("dclm_num_words", "words between white space that start with a letter or digit (DCLM)"),
     ("num_split_tokens", r"matches of \w+|[^\w\s]+, and one (Dolma's whitespace tokenizer, which counts the gaps)"),
@@ -115,6 +116,7 @@ def measure(tokens: PlacedTokens, lines: Lines, words: WhitespaceWords, of_lines
         "whitespace_alpha_word_frac": ratio(count(letters, words.offsets), num_words),
         "dolma_median_word_length": _medians(words),
         "dclm_mean_word_length": ratio(chars, num_words),
+        "dolma_max_repetition": phrases.max_repetition(tokens.type, tokens.offsets),
         **_stop_words(tokens, words),
         **_symbols(tokens, lines, words),
         **_line_shares(tokens, lines, of_lines),

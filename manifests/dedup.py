@@ -145,7 +145,7 @@ def _shingles(candidates: Candidates, indices: np.ndarray, ngram_words: int) -> 
     for number in np.unique(units):
         places = np.flatnonzero(units == number)
         rows = candidates.row[indices[places]]
-        measured = features.measure(shards.take(candidates.paths[number], rows, "text"))
+        measured = features.measure(shards.take(candidates.paths[number], rows, "text"), variants=False)
         hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
         for position, place in enumerate(places):
             found[place] = hashes[offsets[position] : offsets[position + 1]]

@@ -1,9 +1,11 @@
-"""Dolma's published unit cases (tests/python/test_{gopher,c4,code,language}.py, 1.2): its inputs, its values."""
+"""Dolma's published unit cases (tests/python/test_{gopher,c4,code,repetitions,language}.py, 1.2): its inputs, its values."""
 
+import pyarrow as pa
 import pytest
 
 from gristmill.curation import language
 from gristmill.curation.code.measures import comment_frac, visible_html
+from gristmill.curation.features import measure
 from tests.curation.peer_cases import value, verdict, without_lines
 
 SHORT = "This is a test."
@@ -78,6 +80,39 @@ def test_c4_tagger_lines_without_final_punctuation():
 def test_c4_tagger_lines_with_too_few_words():
     text = "Short!\nThis short.\nBarely above the limit!\nthis is last frontier."
     assert without_lines(text, "c4") == "Barely above the limit!\nthis is last frontier."
+
+
+REPEATING = (
+    "\nThis is a text with repetitions.\nThis is a text with repetitions repetitions.\n\n{}\n\n"
+    "Seeing doubles: bass banana bass banana bass banana bass banana\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("repetitions repetitions repetitions", 3),
+        ("repetitions repetitions repetitions repetitions", 4),
+        ("blah blah blah blah blah", 5),  # 4 there: the first one is another token, for it lacks the space
+        ("bass banana bass banana bass banana bass banana", 4),
+        ("bass banana bass banana bass banana bass", 3),
+        ("MMMMMMMMMM", 0),  # 4 there, of tokens like "MM"; a word here
+        (REPEATING.format("blah blah blah blah blah"), 5),
+        (REPEATING.format("Nothing."), 4),
+        ("This is a text without repetitions.\n\nThere are double letters here and there.", 0),
+        (" ".join("abcdefghijklm" * 3), 3),
+        (" ".join("abcdefghijklmn" * 3), 0),  # a period of 14
+        ("twice twice", 0),
+        ("", 0),
+    ],
+)
+def test_tokenizer_repetitions(text, expected):
+    assert value(text, "dolma_max_repetition") == expected
+
+
+def test_repetitions_end_with_their_document():
+    counts = measure(pa.array(["na na", "na na na", "na"])).table["dolma_max_repetition"]
+    assert counts.to_pylist() == [0, 3, 0]
 
 
 CODE = (

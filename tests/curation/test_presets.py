@@ -18,7 +18,7 @@ NUMERIC = {
 }
 STRICT = {
     # Peers that drop what is just at the threshold: FineWeb and DCLM ask for a score above it, BigCode for more visible
-    # text, datatrove's URL filter drops two soft words, Dolma's mixer excludes `<= 100` characters.
+    # text, datatrove's URL filter drops two soft words, the Common Pile excludes `<= 100` characters, Dolma `>= 100` repetitions.
     "bigcode.min_visible_html",
     "bigcode.min_visible_chars",
     "urls.max_soft_words",
@@ -27,6 +27,7 @@ STRICT = {
     "common_pile.min_language_score",
     "common_pile.min_chars",
     "common_pile.min_tokens",
+    "dolma_web.max_repetition",
 }
 
 
