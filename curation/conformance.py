@@ -223,7 +223,7 @@ def _gopher_repetition(
     owner = np.repeat(np.arange(len(of_tokens) - 1), np.diff(of_tokens))
     first = first_equal((owner << 32 | scan.tokens).astype(np.uint64))
     counts = np.bincount(first, minlength=len(first))
-    chars = ngram_repetition(first, counts, token_lengths, owner, of_tokens)
+    chars = ngram_repetition(first, counts, scan.tokens, np.array(known.lengths), of_tokens)
     chars |= duplicate_ngram_chars(first, token_lengths, owner, len(of_tokens) - 1)
     return {
         "num_paragraphs": num_paragraphs,

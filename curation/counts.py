@@ -33,6 +33,15 @@ def total(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.diff(running.take(offsets))
 
 
+def largest(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The largest whole number between an offset and the next, 0 where there is none; int64, one less than offsets."""
+    found = np.zeros(len(offsets) - 1, dtype=np.int64)
+    some = np.flatnonzero(offsets[1:] > offsets[:-1])
+    if len(some):
+        found[some] = np.maximum.reduceat(values, offsets[some])
+    return found
+
+
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part / whole` as float64, 0 where there is no whole."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=np.asarray(whole) > 0)

@@ -19,9 +19,9 @@ from gristmill.curation import conformance, line_modifiers, stop_words, whitespa
 from gristmill.curation import lines as line_rules
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
 from gristmill.curation.compression import compressed_sizes
-from gristmill.curation.counts import ratio, total
+from gristmill.curation.counts import largest, ratio, total
 from gristmill.curation.equals import first_equal, numbered
-from gristmill.curation.lines import LineMarks, Spans
+from gristmill.curation.lines import LineMarks, Spans, TextLines
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
 from gristmill.curation.words import Lines, Types, hash_of
 
@@ -140,6 +140,7 @@ class _Seen:
     joined: np.ndarray  # int64 per document: apostrophes, full stops and commas that stand inside a word
     marks: line_modifiers.ModifierMarks
     phrases: Spans
+    lines: Lines  # blank ones too
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,15 @@ class _Group:
 
     starts: np.ndarray  # int64, documents + 1: where each starts in the stream, in code points, and the stream's end
     types: Types
-    token_type: np.ndarray  # int64 per token, which of `types`
-    token_start: np.ndarray  # int64 per token
-    lines: Lines
-    marks: LineMarks
-    values: dict[str, np.ndarray]  # per line, see `per_line`
+    token_type: np.ndarray  # int32 per token, which of `types`
+    token_start: np.ndarray  # int32 per token
+    lines: TextLines
+    marks: LineMarks  # per line with text, like the next
+    values: dict[str, np.ndarray]  # see `per_line`
     citations: Spans
+    num_newlines: np.ndarray  # int64 per document, without ours
+    max_line_length: np.ndarray  # int64 per document, code points
+    visible: np.ndarray  # int64 per document: characters in tokens
     letters: np.ndarray  # int64 per document, like the next two
     numbers: np.ndarray
     uppers: np.ndarray
@@ -165,10 +169,10 @@ class _Occurrences:
     """Which tokens of a group of documents are equal, each document by itself."""
 
     offsets: np.ndarray  # int64, documents + 1: which tokens are whose
-    document: np.ndarray  # int64 per token
-    first: np.ndarray  # int64 per token: where the same token stands first in its document
-    counts: np.ndarray  # int64 per token: how often the token that stands first here occurs; 0 if it does not
+    first: np.ndarray  # int32 per token: where the same token stands first in its document
+    counts: np.ndarray  # int32 per token: how often the token that stands first here occurs; 0 if it does not
     leads: np.ndarray  # int64: the tokens that stand first
+    document: np.ndarray  # int64: whose those are
 
 
 GROUP_BYTES = 1 << 19
@@ -255,7 +259,8 @@ def _measure_group(
     columns["compression_ratio"] = ratio(sizes[1], sizes[0])
     spans = []
     for variant, kept in line_rules.kept_lines(lines, group.marks).items():
-        offsets, cut = line_rules.cuts(lines, kept, group.citations, of_lines, starts)
+        cited = line_rules.within(lines, kept, group.citations)
+        offsets, cut = line_rules.cuts(lines, kept, cited, of_lines, starts)
         after = line_rules.of_kept_lines(values, kept, of_lines)
         after["num_chars"] = num_chars - total(cut.end - cut.start, offsets)
         columns |= {name + AFTER_CUTS[variant]: after[name] for name, _ in _AFTER}
@@ -297,12 +302,13 @@ def _variants(
 ) -> tuple[dict[str, np.ndarray], pa.Array]:
     """The features of Dolma, DCLM and the Common Pile, and the cuts of DCLM."""
     separated = whitespace_words.separated(tokens)
-    columns = whitespace_words.measure(tokens, group.lines, separated, of_lines)
+    of_all_lines = np.searchsorted(seen.lines.start, group.starts)
+    columns = whitespace_words.measure(tokens, seen.lines, separated, of_all_lines)
     columns["num_split_tokens"] = whitespace_words.num_split_tokens(tokens, seen.joined)
     columns["letters_per_split_token"] = ratio(group.letters, columns["num_split_tokens"])
-    columns["dclm_removed_word_frac"], offsets, cut = line_modifiers.apply(
-        seen.marks, seen.phrases, tokens, separated, group.lines, of_lines, group.starts
-    )
+    share, gone, spans = line_modifiers.apply(seen.marks, seen.phrases, tokens, separated, seen.lines, of_all_lines)
+    columns["dclm_removed_word_frac"] = share
+    offsets, cut = line_rules.cuts(group.lines, ~gone[seen.lines.num_tokens > 0], spans, of_lines, group.starts)
     return columns, line_rules.span_array(offsets, cut)
 
 
@@ -310,27 +316,38 @@ def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
     starts = np.concatenate(([0], np.cumsum(num_chars + 1)))
     classes = {flag: np.zeros(len(num_chars), dtype=np.int64) for flag in (LETTER, NUMBER, UPPER)}
     joined = np.zeros(len(num_chars), dtype=np.int64)
-    types, token_types, token_starts, lines, marks, values, citations, modified, phrases = ([] for _ in range(9))
+    max_line_length, num_newlines, visible = np.zeros((3, len(num_chars)), dtype=np.int64)
+    after_blank = False
+    types, token_types, token_starts, lines, marks, values, citations = ([] for _ in range(7))
+    modified, phrases, all_lines = [], [], []
     base = 0
     for block in words.blocks(stream):
         codes = words.code_points(block)
         tokens, block_lines, kinds = words.scan(codes)
         block_marks, block_citations = line_rules.marks(block, codes, tokens, block_lines)
         edges = np.clip(starts - base, 0, len(codes))
+        owner = np.searchsorted(starts, block_lines.start + base, side="right") - 1
+        np.maximum.at(max_line_length, owner, block_lines.end - block_lines.start)
+        num_newlines += np.bincount(owner, minlength=len(num_chars))
+        values_of_lines = line_rules.per_line(tokens, block_lines, block_marks)
+        filled, with_text = line_rules.text_lines(block_lines, base, after_blank)
+        after_blank = bool(block_lines.num_tokens[-1] == 0)
         for flag, sums in classes.items():
             sums += total((kinds & flag) != 0, edges)
+        visible += np.diff(tokens.before(edges))
         types.append(tokens.types)
         token_types.append(tokens.type)
-        token_starts.append(tokens.start + base)
-        values.append(line_rules.per_line(tokens, block_lines, block_marks))
-        lines.append(words.shifted(block_lines, base))
+        token_starts.append((tokens.start + base).astype(np.int32))
+        values.append({name: value[filled] for name, value in values_of_lines.items()})
+        lines.append(with_text)
         citations.append(words.shifted(block_citations, base))
-        marks.append(block_marks)
+        marks.append(words.taken(block_marks, filled))
         if variants:
             joined += np.diff(np.searchsorted(words.joiners(codes, kinds, tokens), edges))
             block_modified, block_phrases = line_modifiers.find(block, codes, kinds, tokens, block_lines)
             modified.append(block_modified)
             phrases.append(words.shifted(block_phrases, base))
+            all_lines.append(words.shifted(block_lines, base))
         base += len(codes)
     return _Group(
         starts,
@@ -339,52 +356,67 @@ def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
         *(words.joined(part) for part in (lines, marks)),
         {name: np.concatenate([part[name] for part in values]) for name in values[0]},
         words.joined(citations),
+        num_newlines - 1,
+        max_line_length,
+        visible,
         *classes.values(),
-        _Seen(joined, words.joined(modified), words.joined(phrases)) if variants else None,
+        _Seen(joined, words.joined(modified), words.joined(phrases), words.joined(all_lines)) if variants else None,
     )
 
 
 def _occurrences(group: _Group, of_lines: np.ndarray) -> _Occurrences:
     offsets = np.concatenate(([0], np.cumsum(group.lines.num_tokens)))[of_lines]
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    first = first_equal((document * len(group.types.exact) + group.token_type).view(np.uint64))
-    counts = np.bincount(first, minlength=len(first))
-    return _Occurrences(offsets, document, first, counts, np.flatnonzero(counts > 0))
+    num_types = np.uint64(len(group.types.exact))
+    keys = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint64) * num_types, np.diff(offsets))
+    keys += group.token_type.view(np.uint32)
+    first = first_equal(keys, (len(offsets) - 1) * len(group.types.exact))
+    counts = np.bincount(first, minlength=len(first)).astype(np.int32)
+    leads = np.flatnonzero(counts > 0)
+    return _Occurrences(offsets, first, counts, leads, np.searchsorted(offsets, leads, side="right") - 1)
 
 
 def _token_features(group: _Group, num_chars: np.ndarray, found: _Occurrences) -> dict[str, np.ndarray]:
     types, token_type, offsets = group.types, group.token_type, found.offsets
-    lengths = types.length.take(token_type)
-    visible = total(lengths, offsets)
     num_tokens = np.diff(offsets)
-    symbols = np.flatnonzero(~types.is_word.take(token_type))
-    of_symbols = np.searchsorted(symbols, offsets)
-    num_words = num_tokens - np.diff(of_symbols)
-    symbol, run = types.first.take(token_type.take(symbols)), lengths.take(symbols)
-    full_stops = np.where(symbol == ord("."), run // 3, 0)  # a run of full stops is one token
-    ellipses = full_stops + np.where(symbol == ord("…"), run, 0)
-    hashes = np.where(symbol == ord("#"), run, 0)
-    chars = ngram_repetition(found.first, found.counts, lengths, found.document, offsets)
+    symbols = _symbols(types, token_type, offsets)
+    num_words = num_tokens - symbols["tokens"]
+    chars = ngram_repetition(found.first, found.counts, token_type, types.length, offsets)
     return {
         "num_chars": num_chars,
         "num_tokens": num_tokens,
         "num_words": num_words,
-        "mean_word_length": ratio(visible - total(run, of_symbols), num_words),
+        "mean_word_length": ratio(group.visible - symbols["chars"], num_words),
         "alpha_word_frac": ratio(total(types.has_letter.take(token_type), offsets), num_tokens),
-        "hash_word_ratio": ratio(total(hashes, of_symbols), num_tokens),
-        "ellipsis_word_ratio": ratio(total(ellipses, of_symbols), num_tokens),
+        "hash_word_ratio": ratio(symbols["hashes"], num_tokens),
+        "ellipsis_word_ratio": ratio(symbols["ellipses"], num_tokens),
         "alpha_frac": ratio(group.letters, num_chars),
         "alnum_frac": ratio(group.letters + group.numbers, num_chars),
         "digit_frac": ratio(group.numbers, num_chars),
         "upper_frac": ratio(group.uppers, group.letters),
-        "space_frac": ratio(num_chars - visible, num_chars),
+        "space_frac": ratio(num_chars - group.visible, num_chars),
         **{name.replace("_chars", "_char_frac"): ratio(count, num_chars) for name, count in chars.items()},
+    }
+
+
+def _symbols(types: Types, token_type: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
+    """Per document: tokens that are no words, their characters, and how many "#" and ellipses are among them; int64."""
+    symbols = np.flatnonzero(~types.is_word.take(token_type))
+    of_symbols = np.searchsorted(symbols, offsets)
+    which = token_type.take(symbols)
+    ellipses = np.where(types.first == ord("…"), types.length, 0)
+    ellipses += np.where(types.first == ord("."), types.length // 3, 0)  # a run of full stops is one token
+    hashes = np.where(types.first == ord("#"), types.length, 0)
+    return {
+        "tokens": np.diff(of_symbols),
+        "chars": total(types.length.take(which), of_symbols),
+        "hashes": total(hashes.take(which), of_symbols),
+        "ellipses": total(ellipses.take(which), of_symbols),
     }
 
 
 def _word_features(types: Types, token_type: np.ndarray, found: _Occurrences) -> dict[str, np.ndarray]:
     """What the vocabulary of each document tells, from its different tokens."""
-    document, leads = found.document.take(found.leads), found.leads
+    document, leads = found.document, found.leads
     lead_type = token_type.take(leads)
     num_stop_words = total(
         np.isin(types.exact, _STOP_WORD_HASHES).take(lead_type), np.searchsorted(leads, found.offsets)
@@ -417,16 +449,12 @@ def _entropy(document: np.ndarray, counts: np.ndarray, num_words: np.ndarray) ->
 
 def _line_features(group: _Group, num_chars: np.ndarray, of_lines: np.ndarray) -> dict[str, np.ndarray]:
     lines = group.lines
-    num_newlines = np.diff(of_lines) - 1
-    filled = lines.num_tokens > 0
-    num_lines = total(filled, of_lines)
-    ellipsis = ((lines.last == ord(".")).all(axis=1)) | (lines.last[:, 0] == ord("…"))
-    bullet = (lines.starts_with == ord("•")) | (lines.starts_with == ord("-"))
+    num_lines = np.diff(of_lines)
     return {
-        "num_newlines": num_newlines,
-        "max_line_length": np.maximum.reduceat(lines.end - lines.start, of_lines[:-1]),
-        "mean_line_length": ratio(num_chars - num_newlines, num_newlines + 1),
-        "max_word_length": np.maximum.reduceat(lines.longest_chunk, of_lines[:-1]),
-        "bullet_line_frac": ratio(total(bullet, of_lines), num_lines),
-        "ellipsis_line_frac": ratio(total(ellipsis, of_lines), num_lines),
+        "num_newlines": group.num_newlines,
+        "max_line_length": group.max_line_length,
+        "mean_line_length": ratio(num_chars - group.num_newlines, group.num_newlines + 1),
+        "max_word_length": largest(lines.longest_chunk, of_lines),
+        "bullet_line_frac": ratio(total(lines.bullet, of_lines), num_lines),
+        "ellipsis_line_frac": ratio(total(lines.ellipsis, of_lines), num_lines),
     }

@@ -14,7 +14,7 @@ import numpy as np
 
 from gristmill.curation.characters import NUMBER, UPPER
 from gristmill.curation.counts import ratio, total
-from gristmill.curation.lines import Spans, cuts
+from gristmill.curation.lines import Spans
 from gristmill.curation.whitespace_words import PlacedTokens, WhitespaceWords, starts_alphanumeric
 from gristmill.curation.words import Lines, Tokens, hash_of
 
@@ -136,9 +136,8 @@ def apply(
     words: WhitespaceWords,
     lines: Lines,
     of_lines: np.ndarray,
-    starts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, Spans]:
-    """The share of words that go, float64 per document, and what to cut, as `lines.cuts` gives it."""
+    """The share of words that go, float64 per document; the lines that go, bool per line; and spans that go beside them."""
     of_words = np.searchsorted(words.first, np.concatenate(([0], np.cumsum(lines.num_tokens))))
     num_words = total(starts_alphanumeric(tokens, words), of_words)
     length = lines.end - lines.start
@@ -147,11 +146,12 @@ def apply(
     filled = lines.num_tokens > 0
     lost = total(np.where(gone, num_words, marks.num_lost), of_lines)
     spare = _spare_blank_lines(lines, filled & ~gone, of_lines)
+    stays = ~gone[np.searchsorted(lines.end, phrases.start)]
     spans = Spans(
-        np.concatenate((phrases.start, lines.start[spare])), np.concatenate((phrases.end, lines.end[spare] + 1))
+        np.concatenate((phrases.start[stays], lines.start[spare])),
+        np.concatenate((phrases.end[stays], lines.end[spare] + 1)),
     )
-    offsets, cut = cuts(lines, ~(gone & filled), spans, of_lines, starts)
-    return ratio(lost, total(num_words, of_lines)), offsets, cut
+    return ratio(lost, total(num_words, of_lines)), gone, spans
 
 
 def _spare_blank_lines(lines: Lines, kept: np.ndarray, of_lines: np.ndarray) -> np.ndarray:

@@ -42,7 +42,25 @@ _C4_TERMINAL = np.isin(
     np.arange(128), [ord(character) for character in ".?!\"'"]
 )  # per code point; the last for all else
 _BULLETS = np.array([ord("•"), ord("-")], dtype=np.uint32)
+_POSITIONS = ("start", "end", "text_start", "text_end")
 _FULL_STOP, _ELLIPSIS, _CURLY_BRACKET = ord("."), ord("…"), ord("{")
+
+
+@dataclass(frozen=True)
+class TextLines:
+    """Lines with text, in order; positions as in `Lines`. Of blank lines it is enough to know where they were."""
+
+    start: np.ndarray  # int32
+    end: np.ndarray  # int32
+    text_start: np.ndarray  # int32
+    text_end: np.ndarray  # int32
+    hash: np.ndarray  # uint64
+    num_tokens: np.ndarray  # int32
+    num_chunks: np.ndarray  # int32
+    longest_chunk: np.ndarray  # int32
+    after_blank: np.ndarray  # bool: the line before it is blank
+    bullet: np.ndarray  # bool: starts with "•" or "-"
+    ellipsis: np.ndarray  # bool: ends in "..." or "…"
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,27 @@ class Spans:
 
     start: np.ndarray  # int64
     end: np.ndarray  # int64
+
+
+def text_lines(lines: Lines, base: int, after_blank: bool) -> tuple[np.ndarray, TextLines]:
+    """Which lines of a block have text, and those, for a block that starts `base` code points into its stream.
+
+    `after_blank` says whether the line before the block is blank.
+    """
+    filled = np.flatnonzero(lines.num_tokens > 0)
+    blank_before = np.concatenate(([after_blank], lines.num_tokens[:-1] == 0))
+    last, starts_with = lines.last[filled], lines.starts_with[filled]
+    return filled, TextLines(
+        **{name: (getattr(lines, name)[filled] + base).astype(np.int32) for name in _POSITIONS},
+        hash=lines.hash[filled],
+        **{
+            name: getattr(lines, name)[filled].astype(np.int32)
+            for name in ("num_tokens", "num_chunks", "longest_chunk")
+        },
+        after_blank=blank_before[filled],
+        bullet=(starts_with == _BULLETS[0]) | (starts_with == _BULLETS[1]),
+        ellipsis=(last[:, 0] == _ELLIPSIS) | _three_dots(last),
+    )
 
 
 def marks(block: bytes, codes: np.ndarray, tokens: Tokens, lines: Lines) -> tuple[LineMarks, Spans]:
@@ -114,40 +153,48 @@ def _c4_terminal(codes: np.ndarray, lines: Lines, citations: Spans) -> np.ndarra
         closing = citations.end == lines.text_end[line]
         line, start = line[closing], citations.start[closing]
         last[line] = last_characters(codes, lines.text_start[line], np.maximum(start, lines.text_start[line]))
-    dots = (last[:, 0] == _FULL_STOP) & (last[:, 1] == _FULL_STOP) & (last[:, 2] == _FULL_STOP)
-    return _C4_TERMINAL[np.minimum(last[:, 0], 127)] & ~dots
+    return _C4_TERMINAL[np.minimum(last[:, 0], 127)] & ~_three_dots(last)
 
 
-def kept_lines(lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
-    """Which lines with text stay, under each variant of C4's line rules: `fineweb` and `c4`; bool per line."""
+def _three_dots(last: np.ndarray) -> np.ndarray:
+    return (last[:, 0] == _FULL_STOP) & (last[:, 1] == _FULL_STOP) & (last[:, 2] == _FULL_STOP)
+
+
+def kept_lines(lines: TextLines, line_marks: LineMarks) -> dict[str, np.ndarray]:
+    """Which lines stay under each variant of C4's line rules: `fineweb` and `c4`; bool per line with text."""
     kept = (lines.num_chunks >= MIN_CHUNKS) & (lines.longest_chunk <= MAX_CHUNK) & ~line_marks.cut_phrase
     return {"fineweb": kept, "c4": kept & line_marks.c4_terminal}
 
 
+def within(lines: TextLines, kept: np.ndarray, spans: Spans) -> Spans:
+    """Those spans, each in some line with text, whose line is kept."""
+    if not len(spans.start):
+        return spans
+    inside = kept[np.searchsorted(lines.end, spans.start)]
+    return Spans(spans.start[inside], spans.end[inside])
+
+
 def cuts(
-    lines: Lines, kept: np.ndarray, citations: Spans, offsets: np.ndarray, starts: np.ndarray
+    lines: TextLines, kept: np.ndarray, spans: Spans, offsets: np.ndarray, starts: np.ndarray
 ) -> tuple[np.ndarray, Spans]:
     """What to remove from each document: offsets (int64, documents + 1) into spans counted from its first character.
 
-    `offsets` says which lines are whose, `starts` where documents start in the stream (documents + 1, the last being the
-    end). Spans are in order and do not overlap; the newline of the last line that stays is removed if all behind it is.
+    `spans` go from what stays, `offsets` says which lines are whose, `starts` where documents start in the stream
+    (documents + 1, the last being the end). What is given has no overlaps and is in order. A line goes with the blank
+    lines behind it; the newline of the last line that stays is removed if all behind it is.
     """
-    removed, last_kept = _removed_with_blanks(lines, kept, offsets)
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    opens = removed.copy()
-    opens[1:] &= ~removed[:-1] | (document[1:] != document[:-1])
-    closes = removed.copy()
-    closes[:-1] &= ~removed[1:] | (document[1:] != document[:-1])
+    first, last = _edges(offsets, len(kept))
+    opens, closes = ~kept, ~kept
+    opens[1:] &= kept[:-1] | first[1:]
+    closes[:-1] &= kept[1:] | last[:-1]
     opens, closes = np.flatnonzero(opens), np.flatnonzero(closes)
-    begin, end = lines.start[opens], lines.end[closes] + 1
-    to_the_end = closes + 1 == offsets[document[closes] + 1]
-    anchor = last_kept[opens]
-    anchored = np.where(anchor >= 0, lines.end[np.maximum(anchor, 0)], starts[document[opens]])
-    begin, end = np.where(to_the_end, anchored, begin), end - to_the_end
+    document = np.searchsorted(offsets, opens, side="right") - 1
+    to_the_end = last[closes]
+    end = np.where(to_the_end, starts[document + 1] - 1, lines.start[np.minimum(closes + 1, len(kept) - 1)])
+    behind_kept = np.where(first[opens], starts[document], lines.end[opens - 1])
+    begin = np.where(to_the_end, behind_kept, lines.start[opens])
 
-    inside = kept[np.searchsorted(lines.end, citations.start)]
-    begin = np.concatenate((begin, citations.start[inside]))
-    end = np.concatenate((end, citations.end[inside]))
+    begin, end = np.concatenate((begin, spans.start)), np.concatenate((end, spans.end))
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], end[order]
     nonempty = end > begin
@@ -157,17 +204,13 @@ def cuts(
     return per_document, Spans(begin - owner, end - owner)
 
 
-def _removed_with_blanks(lines: Lines, kept: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lines that go, blank ones included, and for each line the last one before it, in its document, that stays (or -1)."""
-    place = np.arange(len(kept))
-    first = np.repeat(offsets[:-1], np.diff(offsets))
-    filled = lines.num_tokens > 0
-    text_before = np.maximum.accumulate(np.where(filled, place, -1))
-    removed = filled & ~kept
-    follows = ~filled & (text_before >= first)
-    removed[follows] = removed[text_before[follows]]
-    last_kept = np.maximum.accumulate(np.where(filled & kept, place, -1))
-    return removed, np.where(last_kept >= first, last_kept, -1)
+def _edges(offsets: np.ndarray, num_lines: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which lines are the first, and which are the last, of their document; bool."""
+    first, last = np.zeros(num_lines, dtype=bool), np.zeros(num_lines, dtype=bool)
+    filled = offsets[1:] > offsets[:-1]
+    first[offsets[:-1][filled]] = True
+    last[offsets[1:][filled] - 1] = True
+    return first, last
 
 
 def span_array(offsets: np.ndarray, spans: Spans) -> pa.Array:
@@ -179,45 +222,37 @@ def span_array(offsets: np.ndarray, spans: Spans) -> pa.Array:
 
 
 def line_repetition(
-    lines: Lines, repeats: np.ndarray, offsets: np.ndarray, num_chars: np.ndarray
+    lines: TextLines, repeats: np.ndarray, offsets: np.ndarray, num_chars: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Gopher's duplicate lines and paragraphs: shares of their number and of all characters, float64.
 
     `repeats` is that of `repeated_lines`, `offsets` says which lines are whose.
     """
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    filled = lines.num_tokens > 0
-    starts_paragraph = filled.copy()
-    starts_paragraph[1:] &= ~filled[:-1] | (document[1:] != document[:-1])
-    ends_paragraph = filled.copy()
-    ends_paragraph[:-1] &= ~filled[1:] | (document[1:] != document[:-1])
-    first, last = np.flatnonzero(starts_paragraph), np.flatnonzero(ends_paragraph)
-    paragraph_repeats = is_repeat(SpanHasher(lines.hash)(first, last + 1), document[first])
-    paragraph_chars = lines.text_end[last] - lines.text_start[first]
+    first = np.flatnonzero(lines.after_blank | _edges(offsets, len(repeats))[0])
+    behind = np.append(first[1:], len(repeats))[: len(first)]
     paragraph_offsets = np.searchsorted(first, offsets)
     num_paragraphs = np.diff(paragraph_offsets)
+    owner = np.repeat(np.arange(len(num_paragraphs)), num_paragraphs)
+    paragraph_repeats = is_repeat(SpanHasher(lines.hash)(first, behind), owner)
+    paragraph_chars = lines.text_end[behind - 1] - lines.text_start[first]
 
     lengths = lines.text_end - lines.text_start
     return {
         "num_paragraphs": num_paragraphs,
         "dup_para_frac": ratio(total(paragraph_repeats, paragraph_offsets), num_paragraphs),
         "dup_para_char_frac": ratio(total(paragraph_repeats * paragraph_chars, paragraph_offsets), num_chars),
-        "dup_line_frac": ratio(total(repeats, offsets), total(filled, offsets)),
+        "dup_line_frac": ratio(total(repeats, offsets), np.diff(offsets)),
         "dup_line_char_frac": ratio(total(repeats * lengths, offsets), num_chars),
     }
 
 
-def repeated_lines(lines: Lines, offsets: np.ndarray) -> np.ndarray:
-    """Lines with text whose text stood before in their document; bool per line."""
-    document = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    filled = np.flatnonzero(lines.num_tokens)
-    repeats = np.zeros(len(lines.hash), dtype=bool)
-    repeats[filled] = is_repeat(lines.hash[filled], document[filled])
-    return repeats
+def repeated_lines(lines: TextLines, offsets: np.ndarray) -> np.ndarray:
+    """Lines whose text stood before in their document; bool per line with text."""
+    return is_repeat(lines.hash, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
 
 
 def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
-    """What `of_kept_lines` adds up: counts and yes or no for each line of a block."""
+    """What `of_kept_lines` adds up: counts (int32) and yes or no for each line of a block."""
     first = np.concatenate(([0], np.cumsum(lines.num_tokens)))
     lengths = lines.text_end - lines.text_start
     # A sentence ends at each terminal punctuation; words behind the last one are a sentence without its end.
@@ -228,14 +263,16 @@ def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks) -> dict[str, n
     up_to = words_before(first)
     return {
         "num_lines": lines.num_tokens > 0,
-        "num_tokens": lines.num_tokens,
-        "num_words": np.diff(up_to),
-        "num_sentences": np.bincount(owner, minlength=len(lines.end)) + (up_to[1:] > words_before(behind)),
+        "num_tokens": lines.num_tokens.astype(np.int32),
+        "num_words": np.diff(up_to).astype(np.int32),
+        "num_sentences": (np.bincount(owner, minlength=len(first) - 1) + (up_to[1:] > words_before(behind))).astype(
+            np.int32
+        ),
         "num_lorem_ipsum_lines": line_marks.lorem_ipsum,
         "num_curly_bracket_lines": line_marks.curly_bracket,
         "terminal": (flags(lines.last[:, 0]) & TERMINAL) != 0,
         "short": (lengths <= SHORT_LINE) & (lengths > 0),
-        "chars": lengths,
+        "chars": lengths.astype(np.int32),
     }
 
 

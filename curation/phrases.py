@@ -83,7 +83,7 @@ def dclm(words: Sequence) -> dict[str, np.ndarray]:
             lengths = before.take(places.take(leads) + n) - before.take(places.take(leads))
             # The greatest count wins, then the greatest length: one number says both.
             best = np.zeros(len(chars), dtype=np.int64)
-            np.maximum.at(best, owner.take(leads), (counts.take(leads) << 32) + lengths)
+            np.maximum.at(best, owner.take(leads), (counts.take(leads).astype(np.int64) << 32) + lengths)
             found[f"dclm_top_{n}_gram_char_frac"] = ratio((best >> 32) * (best & 0xFFFFFFFF), chars)
         else:
             covered = places.copy()  # from here on no n-gram before has covered; none reaches into the next document
@@ -131,7 +131,8 @@ def _first_top(
     count, start = enough.astype(np.int64), np.where(enough, words.offsets[:-1], 0)
     leads = np.flatnonzero(places == first)
     best = np.zeros(len(enough), dtype=np.int64)
-    np.maximum.at(best, document.take(places.take(leads)), (counts.take(leads) << 32) - places.take(leads))
+    rank = (counts.take(leads).astype(np.int64) << 32) - places.take(leads)
+    np.maximum.at(best, document.take(places.take(leads)), rank)
     has = best > 0
     count[has] = (best[has] + (1 << 32) - 1) >> 32
     start[has] = (count[has] << 32) - best[has]

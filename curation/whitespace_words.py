@@ -77,12 +77,12 @@ _MEDIAN_DOCUMENTS = 4096  # at a time, which bounds the histogram
 class PlacedTokens:
     """The tokens of some documents in text order; positions count code points from the start of the stream."""
 
-    start: np.ndarray  # int64
-    end: np.ndarray  # int64
-    type: np.ndarray  # int64, which of `types`
+    start: np.ndarray  # int32
+    end: np.ndarray  # int32 or int64
+    type: np.ndarray  # int32, which of `types`
     types: Types
     offsets: np.ndarray  # int64, documents + 1: which are whose
-    first: np.ndarray  # int64, where the same token stands first in its document
+    first: np.ndarray  # int32, where the same token stands first in its document
     repeats: np.ndarray  # bool: it stands in its document more than once
 
 
@@ -109,7 +109,7 @@ def measure(tokens: PlacedTokens, lines: Lines, words: WhitespaceWords, of_lines
     spoken = np.flatnonzero(tokens.types.is_word.take(tokens.type))
     offsets = np.searchsorted(spoken, tokens.offsets)
     lengths = tokens.types.length.take(tokens.type.take(spoken))
-    identity = tokens.first.take(spoken).view(np.uint64)
+    identity = tokens.first.take(spoken).astype(np.uint64)
     return {
         "num_whitespace_words": num_words,
         "dclm_num_words": count(starts_alphanumeric(tokens, words), words.offsets),
@@ -289,7 +289,7 @@ def _whitespace_sequence(tokens: PlacedTokens, words: WhitespaceWords) -> Sequen
         first, held = words.first[several], words.last[several] - words.first[several] + 1
         starts = np.concatenate(([0], np.cumsum(held)))
         places = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, held)
-        hashes = SpanHasher(tokens.first.take(places).view(np.uint64))(starts[:-1], starts[1:])
+        hashes = SpanHasher(tokens.first.take(places).view(np.uint32))(starts[:-1], starts[1:])
         identity[several] = hashes | _SEVERAL
     return Sequence(identity, repeats, words.length, words.offsets)
 

@@ -29,6 +29,7 @@ from gristmill.curation.characters import (
     TERMINAL,
     WORD,
 )
+from gristmill.curation.counts import Rank
 from gristmill.curation.equals import GOLDEN
 
 BLOCK_BYTES = 1 << 19
@@ -57,12 +58,13 @@ class Tokens:
 
     start: np.ndarray  # int64
     end: np.ndarray  # int64
-    type: np.ndarray  # int64, which of `types`
+    type: np.ndarray  # int32, which of `types`
     types: Types
     ends_sentence: (
         np.ndarray
     )  # int64, sorted: the tokens that are terminal punctuation with white space, a closing mark
     # or the line's end behind them
+    before: Rank  # how many characters of tokens stand before a position
     letters: bytes  # the types' characters without case, end to end, modulo 256: a word that is not in it is nowhere
 
 
@@ -84,9 +86,12 @@ class Lines:
 
 def mixed(hashes: np.ndarray) -> np.ndarray:
     """The same hashes with every bit depending on every bit (splitmix64's finalizer, Steele et al. 2014); a bijection."""
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    hashes = hashes ^ (hashes >> np.uint64(30))
+    hashes *= np.uint64(0xBF58476D1CE4E5B9)
+    hashes ^= hashes >> np.uint64(27)
+    hashes *= np.uint64(0x94D049BB133111EB)
+    hashes ^= hashes >> np.uint64(31)
+    return hashes
 
 
 def blocks(stream: bytes) -> Iterator[bytes]:
@@ -107,44 +112,41 @@ def code_points(block: bytes) -> np.ndarray:
     return codes.astype(np.uint16) if codes.max() < 1 << 16 else codes
 
 
-class Powers:
-    """Powers of the hash's base and their inverses modulo 2^64, as many as were asked for."""
-
-    def __init__(self) -> None:
-        self.known = np.ones((2, 1), dtype=np.uint64)
-
-    def upto(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The first `count` powers and inverse powers, uint64."""
-        known = self.known  # one reference to both, so that threads cannot see halves
-        if count > known.shape[1]:
-            bases = (_BASE, pow(_BASE, -1, 1 << 64))
-            if count > 4 * BLOCK_BYTES:  # one line of megabytes: not worth keeping
-                return _powers_of(bases[0], count), _powers_of(bases[1], count)
-            self.known = known = np.stack([_powers_of(base, 2 * count) for base in bases])
-        return known[0, :count], known[1, :count]
+_STEP = 1 << 15
+"""Positions are split into a multiple of this and a rest, and powers are products of two: short tables stay in cache."""
 
 
-def _powers_of(base: int, count: int) -> np.ndarray:
+def _powers(base: int, count: int) -> np.ndarray:
     powers = np.full(count, base, dtype=np.uint64)
-    powers[0] = 1
+    powers[:1] = 1
     return np.cumprod(powers, dtype=np.uint64)
 
 
-_POWERS = Powers()
+_POWERS = _powers(_BASE, _STEP)
+_INVERSES = _powers(pow(_BASE, -1, 1 << 64), _STEP)
 
 
 class SpanHasher:
     """Hashes of spans of an array of unsigned integers: equal spans have equal hashes, wherever they stand."""
 
     def __init__(self, values: np.ndarray) -> None:
-        powers, self.inverses = _POWERS.upto(len(values) + 1)
+        num_steps = len(values) // _STEP + 1
         self.prefix = np.zeros(len(values) + 1, dtype=np.uint64)
-        np.multiply(values, powers[: len(values)], out=self.prefix[1:])
+        for step, power in enumerate(_powers(pow(_BASE, _STEP, 1 << 64), num_steps)):
+            here = slice(step * _STEP, (step + 1) * _STEP)
+            part = self.prefix[1:][here]
+            np.multiply(values[here], _POWERS[: len(part)], out=part)
+            part *= power
         np.cumsum(self.prefix[1:], out=self.prefix[1:])
+        self.inverse_steps = _powers(pow(_BASE, -_STEP, 1 << 64), num_steps)
 
     def __call__(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        polynomial = (self.prefix[end] - self.prefix[start]) * self.inverses[start]
-        return mixed(polynomial + (end - start).astype(np.uint64) * GOLDEN)  # the length tells trailing NULs apart
+        hashes = self.prefix.take(end)
+        hashes -= self.prefix.take(start)
+        hashes *= _INVERSES.take(start & (_STEP - 1))
+        hashes *= self.inverse_steps.take(start // _STEP)
+        hashes += (end - start).astype(np.uint64) * GOLDEN  # the length tells trailing NULs apart
+        return mixed(hashes)
 
 
 def hash_of(word: str) -> np.uint64:
@@ -177,7 +179,7 @@ def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
     hashes = exact(start, end)
     places, token_type = equals.numbered(equals.first_equal(hashes))
     types, letters = _types(codes, kinds, keys, hashes[places], start[places], end[places])
-    tokens = Tokens(start, end, token_type, types, _ends_sentence(codes, kinds, start, end), letters)
+    tokens = Tokens(start, end, token_type, types, _ends_sentence(codes, kinds, start, end), Rank(visible), letters)
     lines = _lines(codes, tokens, None if solo is None else solo[start], exact)
     return tokens, lines, kinds
 
@@ -304,13 +306,13 @@ def joined(parts: Sequence) -> object:
 
 
 def joined_types(types: Sequence[Types], token_types: Sequence[np.ndarray]) -> tuple[Types, np.ndarray]:
-    """The different tokens of several blocks, and which of them each token is; int64."""
+    """The different tokens of several blocks, and which of them each token is; int32."""
     if len(types) == 1:
         return types[0], token_types[0]
     every = joined(types)
     places, number = equals.numbered(equals.first_equal(every.exact))
     first = np.cumsum([0, *(len(part.exact) for part in types)])
-    token_type = [number[part + base] for part, base in zip(token_types, first[:-1], strict=True)]
+    token_type = [number.take(part + base) for part, base in zip(token_types, first[:-1], strict=True)]
     return taken(every, places), np.concatenate(token_type)
 
 
