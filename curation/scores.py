@@ -6,6 +6,7 @@ A key's hash is XXH3-128: among a billion keys two would be taken for one with a
 """
 
 import difflib
+import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from gristmill.curation import columns
 from gristmill.curation.urls import url_key
 
 VERSION = 1
@@ -66,18 +68,23 @@ class ScoreFiles:
     """Parquet files, folders or wildcards; local or fsspec URLs."""
     column: str
     """The column with the scores: numbers, or true and false; null and NaN are no score."""
-    join: Literal["id", "url", "locator"] = "id"
-    """The document's column that the keys are compared with; addresses mean the same page as in `curate.dedup.url`."""
+    join: str = "id"
+    """What of a document the keys are compared with: `id`, `url` (addresses of one page are one key, as in
+    `curate.dedup.url`), `locator`, or what its reader recorded: `meta.<key>`."""
     key_column: str | None = None
-    """The column with the keys; absent: called as `join` is."""
+    """The column with the keys; absent: called as `join` is, without `meta.`."""
     repeated: Literal["error", "min", "max", "mean"] = "error"
     """What becomes of a key with several different scores: the run stops, or their least, greatest or mean counts."""
 
     def __post_init__(self) -> None:
         if not self.paths:
             raise ValueError("paths is empty; name the Parquet files with the scores, such as [scores/*.parquet]")
+        if self.join not in JOINS and columns.family(self.join) != "meta":
+            near = difflib.get_close_matches(self.join, JOINS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"join: {self.join!r} is not one of {', '.join(JOINS)} and meta.<key>{hint}")
         if self.key_column is None:
-            object.__setattr__(self, "key_column", self.join)
+            object.__setattr__(self, "key_column", self.join.removeprefix("meta."))
         if self.key_column == self.column:
             raise ValueError(f"column and key_column are both {self.column!r}; one has the scores, the other the keys")
 
@@ -255,8 +262,14 @@ class Scores:
         return found
 
 
+def own_keys(texts: pa.Table, join: str) -> list[str | None]:
+    """What each document has for a key, as text; `texts` has the column `join`, or for `meta.<key>` the column `meta`."""
+    values = columns.Values(texts, pa.table({}), [join]).of(join) if join not in JOINS else texts[join].to_pylist()
+    return [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
+
+
 def look_up(index: Scores, keys: Sequence[str | None], join: str) -> np.ndarray:
-    """float64 [N]: the score of each document by its id, URL or locator; NaN where it has no key, or no score."""
+    """float64 [N]: the score of each document by its key; NaN where it has no key, or no score."""
     found = index.of(hashed(keys, join))
     found[np.array([key is None for key in keys], bool)] = np.nan
     return found

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from gristmill.curation import shards
+import pyarrow as pa
+
+from gristmill.curation import scores, shards
+from gristmill.manifests import quality_steps
 from gristmill.manifests.counts import RunStopped, total
 from gristmill.manifests.planning import Context
 from gristmill.manifests.schema import Run
@@ -77,7 +80,7 @@ def score_warnings(context: Context) -> Iterator[str]:
         if not any(matched.values()):
             keys = context.records["score_index"][(None, name)].counts["example_keys"]
             theirs = f"their keys are such as {keys[0]}" if keys else "they have no keys"
-            ours = next(_values(context, params.join), None)
+            ours = next(_keys(context, params.join), None)
             what = f"documents have such as {ours}" if ours else f"no document has one ({params.join})"
             yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column"
             continue
@@ -86,11 +89,11 @@ def score_warnings(context: Context) -> Iterator[str]:
                 yield f"sources.{source}: none of its documents has {feature}, which it asks for"
 
 
-def _values(context: Context, column: str) -> Iterator[str]:
-    """What the documents have in a column of their texts, beginning with the first."""
+def _keys(context: Context, join: str) -> Iterator[str]:
+    """The keys that documents have, beginning with the first."""
     for record in context.records["extract"].values():
-        for batch in shards.read_batches(record.folder / "texts.arrow", [column]):
-            yield from batch.column(0).drop_null().to_pylist()
+        for batch in shards.read_batches(record.folder / "texts.arrow", quality_steps.key_columns(join)):
+            yield from filter(None, scores.own_keys(pa.Table.from_batches([batch]), join))
 
 
 def _broken(step: str, record: Record, what: str) -> RunStopped:

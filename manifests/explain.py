@@ -16,7 +16,10 @@ def reasons(state: StepState, locked: Mapping[str, Mapping], store: Store) -> li
     for unit in state.missing:
         key = old_units.get(view.unit_label(unit.source, unit.name))
         old = store.load(unit.step, key) if key else None
-        found |= dict.fromkeys(_differences(unit, old, known=bool(old_units), had_key=key is not None))
+        # A score has units of its own: what is new may be the score, and not the texts.
+        ending = {"score": f"/{unit.params.get('feature')}", "score_index": unit.name}.get(unit.step, "")
+        known = any(label.endswith(ending) for label in old_units)
+        found |= dict.fromkeys(_differences(unit, old, known, had_key=key is not None))
     for pending in state.pending:
         found.setdefault(f"depends on {pending.on}")
     # What a unit depends on says less than what has changed in it.

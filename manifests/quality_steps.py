@@ -67,8 +67,14 @@ def _looked_up(unit: Unit) -> Iterator[tuple[pa.Array, np.ndarray]]:
     """The ids and scores of each batch of texts, from an index."""
     join = unit.params["join"]
     found = scores.Scores(unit.path(INDEX))
-    for batch in shards.read_batches(unit.path("texts.arrow"), list(dict.fromkeys(["id", join]))):
-        yield batch.column("id"), scores.look_up(found, batch.column(join).to_pylist(), join)
+    for batch in shards.read_batches(unit.path("texts.arrow"), key_columns(join)):
+        keys = scores.own_keys(pa.Table.from_batches([batch]), join)
+        yield batch.column("id"), scores.look_up(found, keys, join)
+
+
+def key_columns(join: str) -> list[str]:
+    """The columns of a unit's texts that have its documents' keys, and their ids."""
+    return list(dict.fromkeys(["id", "meta" if join.startswith("meta.") else join]))
 
 
 def scores_of(unit: Unit) -> dict[str, pa.ChunkedArray]:

@@ -125,7 +125,19 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path):
         build_index([parquet([("a", 1.0)])], ScoreFiles(("x",), "scores"), tmp_path / "index.arrow")
 
 
+def test_documents_may_be_known_by_what_their_reader_recorded(tmp_path):
+    params = ScoreFiles(("x",), "score", "meta.record.number")
+    assert params.key_column == "record.number"
+    index, _ = indexed([parquet([("", 1.0), ("", 2.0)], id=pa.array([17, 18]))], tmp_path)
+    meta = ['{"record": {"number": 18}}', '{"record": {"number": "17"}}', "{}", None]
+    keys = scores.own_keys(pa.table({"meta": meta}), params.join)
+    assert keys == ["18", "17", None, None]
+    assert look_up(index, keys, params.join)[:2].tolist() == [2.0, 1.0]
+
+
 def test_parameters_say_what_is_wrong():
+    with pytest.raises(ValueError, match=r"'uri' is not one of id, url, locator and meta\.<key>; did you mean 'url'"):
+        ScoreFiles(("x",), "score", "uri")
     assert ScoreFiles(("x",), "score", "url").key_column == "url"
     with pytest.raises(ValueError, match="both 'id'"):
         ScoreFiles(("x",), "id")

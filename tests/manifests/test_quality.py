@@ -312,6 +312,24 @@ def test_two_names_for_one_file_are_two_columns(scored):
     assert ledger["scores.again"].to_pylist() == ledger["scores.edu"].to_pylist()
 
 
+def test_plan_says_which_score_is_new_and_which_model_has_changed(scored):
+    manifest, root, _ = scored
+    model = manifest.parent / "model.ftz"
+    model.write_bytes(MODEL.read_bytes())
+    edited(
+        manifest,
+        (str(MODEL), "model.ftz"),
+        ("column: score}}", "column: score}, again: {paths: [edu], column: score, repeated: max}}"),
+    )
+    found = plans(manifest, root)
+    assert found["score_index"] == ("run 1 of 2", "never run")
+    why = {"new file model.ftz", f"gone: {MODEL}", "depends on score_index"}
+    assert set(found["score"][1].split("; ")) == why
+    go(manifest, root, until="score")
+    model.write_bytes(MODEL.read_bytes() + b"\0")
+    assert plans(manifest, root)["score"] == ("run 2 of 6", "changed: model.ftz")
+
+
 def test_a_model_on_a_server_is_to_be_fetched_first(scored):
     manifest, root, _ = scored
     fsspec.filesystem("memory").pipe("/models/latin.ftz", b"model")
@@ -330,7 +348,7 @@ def test_a_model_on_a_server_is_to_be_fetched_first(scored):
         (("by: scores.edu", "by: scores.ede"), "sources.news.buckets.by: there is no 'scores.ede' under curate.scores; did you mean 'scores.edu'?"),
         (("column: score}", "colum: score}"), "curate.scores.edu.colum: unknown key; did you mean 'column'?"),
         (("label: __label__la", "lable: la"), "curate.classifiers.latin.lable: unknown key; did you mean 'label'?"),
-        (("column: score}", "column: score, join: uri}"), "curate.scores.edu.join: 'uri' is not one of id, url, locator"),
+        (("column: score}", "column: score, join: uri}"), "curate.scores.edu: join: 'uri' is not one of id, url, locator"),
         (("weights: [1, 3]", "weights: [1]"), "sources.news.buckets: weights has 1 entries, but 1 edges make 2 buckets"),
         (("weights: [1, 3]", "weight: [1, 3]"), "sources.news.buckets.weight: unknown key; did you mean 'weights'?"),
         (("missing: {weight: 1}", "missing: {}"), "sources.news.buckets.missing.weight: missing; add it"),
