@@ -25,10 +25,13 @@ from gristmill.curation.lines import LineMarks, Spans, TextLines
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
 from gristmill.curation.words import Lines, Types, hash_of
 
-VERSION: int = 4
+VERSION: int = 5
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""
+
+LONG_LINE = 200
+"""C4's paragraph filter calls lines of at least so many code points paragraphs."""
 
 _WHOLE = (
     ("num_chars", "code points"),
@@ -42,6 +45,7 @@ _WHOLE = (
     ("num_language_stop_words", "how many different stop words of its language occur (FineWeb2)"),
     ("max_word_length", "longest stretch without white space, in scripts that use it; code points (C4)"),
     ("max_line_length", "longest line with its indentation; code points (BigCode)"),
+    ("num_long_lines", "lines of at least 200 code points, with their indentation (C4's paragraphs)"),
     ("num_lorem_ipsum_lines", 'lines with "lorem ipsum" in any case (C4)'),
     ("num_curly_bracket_lines", 'lines with "{" (C4)'),
 )
@@ -452,6 +456,7 @@ def _line_features(group: _Group, num_chars: np.ndarray, of_lines: np.ndarray) -
     num_lines = np.diff(of_lines)
     return {
         "num_newlines": group.num_newlines,
+        "num_long_lines": total(lines.end - lines.start >= LONG_LINE, of_lines),
         "max_line_length": group.max_line_length,
         "mean_line_length": ratio(num_chars - group.num_newlines, group.num_newlines + 1),
         "max_word_length": largest(lines.longest_chunk, of_lines),

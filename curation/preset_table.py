@@ -20,6 +20,7 @@ SOURCES: Mapping[str, str] = {
     "gopher_quality": f"{_GOPHER} `gopher_quality_filter.py` 0.10 has it",
     "gopher": "`gopher_repetition`, then `gopher_quality`",
     "c4": "Raffel et al. 2020, section 2.2, with the apostrophe of datatrove's `c4_filters.py` as an end of line; without the list of bad words",
+    "c4_paragraphs": "mC4 (Xue et al. 2021, section 3.1), as datatrove's `C4ParagraphFilter` 0.10 has it",
     "fineweb_rules": "datatrove's `fineweb_quality_filter.py` 0.10, on the whole text",
     "fineweb": "Penedo et al. 2024; datatrove's `examples/fineweb.py`: Gopher, C4 without its rule on line ends, FineWeb's own",
     "multilingual": _OURS,

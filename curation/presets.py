@@ -71,6 +71,8 @@ PRESETS: Mapping[str, Ruleset] = {
     "gopher": Ruleset(_GOPHER),
     # The paper's rules without its list of bad words.
     "c4": Ruleset(_c4("c4"), cut_lines="c4"),
+    # mC4's: pages with three long lines.
+    "c4_paragraphs": Ruleset(rules("c4_paragraphs", ("min_long_lines", "num_long_lines", ">=", 3))),
     # What FineWeb added itself; on the whole text.
     "fineweb_rules": Ruleset(_fineweb()),
     # FineWeb's pipeline, in its order.

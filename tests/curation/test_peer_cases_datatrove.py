@@ -91,6 +91,12 @@ def test_c4_needs_lines_that_end_a_sentence_and_do_not_trail_off():
     assert without_lines(text, "fineweb") == text  # FineWeb switches that off
 
 
+def test_c4_paragraphs_are_three_lines_of_two_hundred_characters():
+    assert verdict(f"{'x' * 250}\n{'x' * 250}\n{'x' * 250}", "c4_paragraphs") is None
+    assert verdict("short\nshort\nshort", "c4_paragraphs") == "c4_paragraphs.min_long_lines"
+    assert value("\n".join("x" * length for length in (199, 200, 201)), "num_long_lines") == 2
+
+
 def test_fineweb_quality():
     assert verdict("", "fineweb_rules") == "fineweb.min_lines"
     assert not holds("No punctuation here\nAnother line without any\nStill nothing", "line_punct_frac", ">=", 0.5)
