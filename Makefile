@@ -10,7 +10,7 @@ PEERS := .venv-peers
 CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
-.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid
+.PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid bench-decontaminate
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
@@ -73,6 +73,10 @@ bench-sources: $(BIN)/.installed $(PEERS)/.installed
 
 bench-langid: $(BIN)/.installed
 	$(BIN)/python -m benchmarks.bench_langid
+
+bench-decontaminate: $(BIN)/.installed $(PEERS)/.installed
+	GRISTMILL_DATA=$${GRISTMILL_DATA:-../shared/data} $(BIN)/gristmill run manifests/samples.yaml --until extract
+	$(BIN)/python -m benchmarks.bench_decontaminate
 
 clean:
 	rm -rf .venv $(PEERS) $(CACHE) build *.egg-info

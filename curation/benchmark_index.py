@@ -1,18 +1,18 @@
-"""The word n-grams of benchmarks, indexed: a hash says where to look, and the words themselves are kept to compare.
+"""The word n-grams of benchmarks, indexed by their letters: a hash says where to look, then all the letters must agree.
 
 So what is found does stand in the benchmark. Left out are n-grams that a benchmark repeats all over (its prompts), and
 those with hardly any words in them (a calendar, a list of numbers).
 """
 
-import io
-import re
-import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 
+from gristmill.curation.benchmarks import Item
+from gristmill.curation.letters import BREAK, letters, without_noise
 from gristmill.curation.words import mixed
 
 SHORT_WORDS = 8
@@ -23,37 +23,33 @@ COMMON_SHARE = 0.01
 """An n-gram in more than 10 items of a benchmark and more than 1 % of them is part of its prompts, not of its content.
 In a benchmark of a thousand items, a passage that is repeated with each of its questions stays below that."""
 
-FIELDS = pa.schema(
-    [
-        pa.field("benchmark", pa.string(), nullable=False),
-        pa.field("item", pa.int64(), nullable=False),
-        pa.field("words", pa.string(), nullable=False),
-    ]
-)
+_MAX_REPEATS = 3
+"""A short question that is asked more often is a prompt."""
+
+_MIN_LETTERS = 24
+"""Letters and digits that a text without a telling n-gram must have to be looked for as a whole."""
+
+_PREFIXES = (8, 16, 32)
+"""Letters that are looked up first: the longest of these that an n-gram has."""
 
 
-def _ranges(categories: tuple[str, ...]) -> str:
-    """The characters below U+10000 of some Unicode categories, for a character class."""
-    found = [code for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in categories]
-    breaks = [0, *(i for i in range(1, len(found)) if found[i] != found[i - 1] + 1), len(found)]
-    return "".join(f"\\u{found[a]:04x}-\\u{found[b - 1]:04x}" for a, b in pairwise(breaks))
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A string of a benchmark that is looked for."""
+
+    benchmark: str
+    item: int
+    field: str
+    num_words: int
 
 
-_MARKS = _ranges(("Mn", "Mc", "Me"))
-_SOLO = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Thai, Lao, Burmese, Khmer, Kana and Han are written without spaces: each letter counts as a word."""
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a benchmark can be found at all."""
 
-WORD = re.compile(rf"(?![\W_])[{_SOLO}][{_MARKS}]*|[^\W_{_SOLO}]+(?:[{_MARKS}]+[^\W_{_SOLO}]*)*")
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text without case and punctuation: runs of letters, marks and digits ("don't" is two)."""
-    if text.isascii():
-        return _ASCII_WORD.findall(text.lower())
-    return WORD.findall(unicodedata.normalize("NFC", text).lower())
+    items: int
+    short: int  # without a string of SHORT_WORDS words
+    common: int  # whose n-grams are all prompts, or hold hardly any words
 
 
 @dataclass(frozen=True)
@@ -61,50 +57,118 @@ class Index:
     """The n-grams of some benchmarks, ready to be looked up; can be pickled."""
 
     ngram_words: int
-    fields: pa.Table  # benchmark, item, words (joined by spaces) of every string that is looked for
-    vocabulary: dict[str, int]  # from 1 on
-    tokens: np.ndarray  # int32: all fields as numbers of words, a 0 behind each
-    field_ends: np.ndarray  # int64: where in `tokens` the 0 of each field is
-    lookups: tuple["Lookup", ...]  # whole n-grams, and the beginnings of short items
+    fields: tuple[Field, ...]
+    coverage: Mapping[str, Coverage]  # by benchmark
+    code: np.ndarray  # uint32: the letters of all fields
+    start: np.ndarray  # int64 [n-grams]: the first letter of each
+    length: np.ndarray  # int64 [n-grams], letters
+    field: np.ndarray  # int64 [n-grams]
+    hash: np.ndarray  # uint64 [n-grams], of all its letters
+    lookups: tuple["Lookup", ...]
 
     def __len__(self) -> int:
-        return sum(len(lookup.keys) for lookup in self.lookups)
+        return len(self.start)
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """Sorted hashes of word sequences, and where in an index' tokens they stand."""
+    """Sorted hashes of the first letters of n-grams."""
 
-    width: int  # words that are hashed
+    width: int  # letters that are hashed
     keys: np.ndarray  # uint64, sorted
-    start: np.ndarray  # int64, first word of each in `tokens`
-    length: np.ndarray  # int64, words that must agree; at least `width`
+    ngram: np.ndarray  # int64, the n-gram of each
     table: np.ndarray  # bool [2^k]: whether any key has these top bits; spares most searches
 
 
-def index_of(fields: pa.Table) -> Index:
-    """The index of a table of FIELDS, whose metadata holds `ngram_words`."""
-    ngram_words = int(fields.schema.metadata[b"ngram_words"])
-    texts = [text.split(" ") for text in fields["words"].to_pylist()]
-    vocabulary = {word: number for number, word in enumerate(sorted({w for text in texts for w in text}), 1)}
-    tokens = np.fromiter((n for text in texts for n in [*map(vocabulary.__getitem__, text), 0]), np.int32)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    ends = np.cumsum(lengths + 1) - 1
+def index_of(items: Iterable[Item], ngram_words: int) -> Index:
+    """The index of benchmark items."""
+    items = list(items)
+    fields: list[Field] = []
+    texts: list[str] = []
+    for item in items:
+        for place, num_words in _searched([count_words(text) for text in item.texts], ngram_words):
+            text = item.texts[place]
+            # Without markup and the numbers of its lines, with the numbers, and as it stands: a copy may lack them, run
+            # its lines together, or keep the words of markup that lost its brackets.
+            variants = (without_noise(text), without_noise(text, numbering=False), text.replace(BREAK, " "))
+            for variant in dict.fromkeys(variants):
+                fields.append(Field(item.benchmark, item.number, item.fields[place], num_words))
+                texts.append(variant)
+    code, field, start, end = _ngrams(fields, texts, ngram_words)
+    sums = prefix_sums(code)
+    length = end - start
+    hash_ = spans_hash(sums, start, length)
+    # A string that several items share is looked for once; it finds them all.
+    texts_found = {texts[number] for number in np.unique(field).tolist()}
+    coverage = _coverage(items, fields, {one for one, text in zip(fields, texts, strict=True) if text in texts_found})
+    lookups = []
+    for width, widest in zip(_PREFIXES, [*_PREFIXES[1:], np.inf], strict=True):
+        some = np.flatnonzero((length >= width) & (length < widest))
+        if len(some):
+            lookups.append(_lookup(width, some, spans_hash(sums, start[some], np.full(len(some), width))))
+    return Index(ngram_words, tuple(fields), coverage, code, start, length, field, hash_, tuple(lookups))
+
+
+def count_words(text: str) -> int:
+    """How many words a text has: runs of letters and digits with what marks them ("don't" is two)."""
+    return len(letters(without_noise(text)).word)
+
+
+def _searched(counts: list[int], ngram_words: int) -> list[tuple[int, int]]:
+    """Which strings of an item are looked for, with their words: the first of 8, as a rule the question, and all of n.
+
+    Short answers are not: "an increase in the price of a good" is no leak.
+    """
+    question = next((place for place, count in enumerate(counts) if count >= SHORT_WORDS), None)
+    return [(place, n) for place, n in enumerate(counts) if n >= ngram_words or place == question]
+
+
+def _ngrams(fields: list[Field], texts: list[str], width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The letters of all texts; of each n-gram the field, its first letter, and the one behind its last."""
+    parts = [letters(text) for text in texts]
+    sizes = np.array([len(part.code) for part in parts], np.int64)
+    begins = np.cumsum(sizes) - sizes
+    code = np.concatenate([part.code.astype(np.uint32) for part in parts]) if parts else np.zeros(0, np.uint32)
+    counts = np.array([len(part.word) for part in parts], np.int64)
+    # Borders of words, one more than words: where each starts, and where the last ends.
+    borders = [np.append(part.word, len(part.code)) + begin for part, begin in zip(parts, begins.tolist(), strict=True)]
+    border = np.concatenate(borders) if borders else np.zeros(0, np.int64)
+    first = np.cumsum(counts + 1) - (counts + 1)
+    vocabulary = _vocabulary(code, border)
     # A string that stands in several items is one text: the passage of many questions is no prompt.
-    repeats = fields["words"].combine_chunks().dictionary_encode().indices.to_numpy()
-    _, first, times = np.unique(repeats, return_index=True, return_counts=True)
-    whole = first[lengths[first] >= ngram_words]
-    short = first[(lengths[first] < ngram_words) & (times <= 3)]
-    rich = np.array([False, *map(_tells_something, vocabulary)])
-    start = _windows(ends - lengths, lengths, np.sort(whole), ngram_words)
-    start = start[_is_rich(tokens, start, ngram_words, rich)]
-    start = start[~_is_common(fields, tokens, ends, start, ngram_words)]
-    short_start = (ends - lengths)[np.sort(short)]
-    lookups = (
-        _lookup(tokens, start, np.full(len(start), ngram_words), ngram_words),
-        _lookup(tokens, short_start, lengths[np.sort(short)], SHORT_WORDS),
+    repeats = pa.array(texts, pa.string()).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    _, once, times = np.unique(repeats, return_index=True, return_counts=True)
+    whole = np.sort(once[counts[once] >= width])
+    place = _windows(first, counts, whole, width)
+    field = np.repeat(whole, counts[whole] - width + 1)
+    fits = _is_rich(vocabulary, place, width)
+    place, field = place[fits], field[fits]
+    begin, end = border[place], border[place + width]
+    common = _is_common(fields, field, spans_hash(prefix_sums(code), begin, end - begin))
+    field, begin, end = field[~common], begin[~common], end[~common]
+    # Short questions match as a whole, and so do texts without a telling n-gram, such as sums; not if they are prompts.
+    rest = np.setdiff1d(once[(counts[once] >= SHORT_WORDS) & (times <= _MAX_REPEATS)], field)
+    told = np.append(0, np.cumsum(vocabulary != 0))
+    telling = told[first[rest] + counts[rest]] - told[first[rest]]
+    rest = rest[(counts[rest] < width) | (telling > 0) & (sizes[rest] >= _MIN_LETTERS)]
+    return (
+        code,
+        np.concatenate((field, rest)),
+        np.concatenate((begin, border[first[rest]])),
+        np.concatenate((end, border[first[rest] + counts[rest]])),
     )
-    return Index(ngram_words, fields, vocabulary, tokens, ends, lookups)
+
+
+def _vocabulary(code: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """A number for each word between two borders, int32: the same for the same word, 0 if it says nothing."""
+    text = code.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    known: dict[str, int] = {}
+    edges = border.tolist()
+    numbers = [
+        known.setdefault(word, len(known) + 1) if _tells_something(word) else 0
+        for word in (text[a:b] for a, b in zip(edges, [*edges, len(text)][1:], strict=True))
+    ]
+    return np.array(numbers, np.int32)
 
 
 def _tells_something(word: str) -> bool:
@@ -118,80 +182,77 @@ def _windows(starts: np.ndarray, lengths: np.ndarray, some: np.ndarray, width: i
     return np.repeat(starts[some] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
-def _is_rich(tokens: np.ndarray, start: np.ndarray, width: int, rich: np.ndarray) -> np.ndarray:
+def _is_rich(vocabulary: np.ndarray, start: np.ndarray, width: int) -> np.ndarray:
     """Whether half of the words of each window are different ones that say something."""
     result = np.zeros(len(start), bool)
     for begin in range(0, len(start), 1 << 16):
-        window = tokens[start[begin : begin + (1 << 16), None] + np.arange(width)]
-        window = np.sort(np.where(rich[window], window, 0), axis=1)
+        window = np.sort(vocabulary[start[begin : begin + (1 << 16), None] + np.arange(width)], axis=1)
         different = (np.diff(window, axis=1) != 0).sum(axis=1) + (window[:, 0] != 0)
         result[begin : begin + (1 << 16)] = different >= width // 2
     return result
 
 
-def _is_common(fields: pa.Table, tokens: np.ndarray, ends: np.ndarray, start: np.ndarray, width: int) -> np.ndarray:
-    """Whether each window's words stand in so many items of its benchmark that they belong to its prompts."""
-    field = np.searchsorted(ends, start)
-    benchmark = fields["benchmark"].combine_chunks().dictionary_encode().indices.to_numpy()
-    item = fields["item"].to_numpy()
-    num_items = np.zeros(benchmark.max(initial=-1) + 1)
+def _is_common(fields: list[Field], field: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """Whether each n-gram stands in so many items of its benchmark that it belongs to its prompts."""
+    names = pa.array([field.benchmark for field in fields], pa.string()).dictionary_encode()
+    benchmark = names.indices.to_numpy(zero_copy_only=False)
+    item = np.array([field.item for field in fields], np.int64)
+    num_items = np.zeros(len(names.dictionary))
     np.maximum.at(num_items, benchmark, item + 1)
-    key = hashes(codes(tokens), width)[start]
-    places = pa.table({"benchmark": benchmark[field], "key": key, "item": item[field], "place": np.arange(len(start))})
+    places = pa.table({"benchmark": benchmark[field], "key": key, "item": item[field], "place": np.arange(len(field))})
     counts = places.group_by(["benchmark", "key"]).aggregate([("item", "count_distinct"), ("place", "list")])
     common = counts["item_count_distinct"].to_numpy() > np.maximum(
         COMMON_ITEMS, COMMON_SHARE * num_items[counts["benchmark"].to_numpy()]
     )
-    result = np.zeros(len(start), bool)
+    result = np.zeros(len(field), bool)
     result[counts["place_list"].filter(pa.array(common)).combine_chunks().flatten().to_numpy()] = True
     return result
 
 
-def _lookup(tokens: np.ndarray, start: np.ndarray, length: np.ndarray, width: int) -> Lookup:
-    key = hashes(codes(tokens), width)[start]
-    place = np.lexsort((start, key))
-    # Equal n-grams are kept once, with the first item that has them; short items may begin alike and differ later.
-    fresh = np.r_[True, (np.diff(key[place]) != 0) | (length[place[1:]] != width)][: len(place)]
-    place = place[fresh]
-    bits = max(10, int(8 * len(place)).bit_length())
+def _coverage(items: list[Item], fields: list[Field], can_be_found: set[Field]) -> dict[str, Coverage]:
+    """What of each benchmark can be found, by benchmark in their order."""
+    found = {(one.benchmark, one.item) for one in can_be_found}
+    searched = {(one.benchmark, one.item) for one in fields}
+    counts: dict[str, list[int]] = {}
+    for item in items:
+        own = counts.setdefault(item.benchmark, [0, 0, 0])
+        key = (item.benchmark, item.number)
+        own[0] += 1
+        own[1] += key not in searched
+        own[2] += key in searched and key not in found
+    return {benchmark: Coverage(*own) for benchmark, own in counts.items()}
+
+
+def _lookup(width: int, ngram: np.ndarray, key: np.ndarray) -> Lookup:
+    order = np.lexsort((ngram, key))
+    key, ngram = key[order], ngram[order]
+    bits = max(10, int(8 * len(key)).bit_length())
     table = np.zeros(1 << bits, bool)
-    table[(key[place] >> np.uint64(64 - bits)).astype(np.int64)] = True
-    return Lookup(width, key[place], start[place], length[place], table)
+    table[(key >> np.uint64(64 - bits)).astype(np.int64)] = True
+    return Lookup(width, key, ngram, table)
 
 
-def codes(tokens: np.ndarray) -> np.ndarray:
-    """A well mixed 64-bit code for each word's number."""
-    return mixed(tokens.astype(np.uint64))
+# --- hashes -----------------------------------------------------------------------------------------------------------
+
+_BASE = 0x9FB21C651E98DF25  # odd, so it has an inverse modulo 2^64
 
 
-_BASE = 0x9FB21C651E98DF25
+@cache
+def _powers(bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first 2^bits powers of the base and of its inverse, uint64."""
+    return tuple(
+        np.cumprod(np.append(np.uint64(1), np.full((1 << bits) - 1, base, np.uint64)))
+        for base in (_BASE, pow(_BASE, -1, 1 << 64))
+    )
 
 
-def hashes(codes: np.ndarray, width: int) -> np.ndarray:
-    """Polynomial hash, modulo 2^64, of each window of `width` codes, built by doubling (log width steps)."""
-    if len(codes) < width:
-        return np.zeros(0, np.uint64)
-    result, done = np.zeros(len(codes), np.uint64), 0  # hashes of the first `done` codes of each window
-    double, span = codes, 1  # hashes of `span` codes
-    while done < width:
-        shift = np.uint64(pow(_BASE, span, 1 << 64))
-        if width & span:
-            result = result[: len(codes) - done - span + 1] * shift + double[done:]
-            done += span
-        if done < width:
-            double = double[:-span] * shift + double[span:]
-            span *= 2
-    return mixed(result)
+def prefix_sums(code: np.ndarray) -> np.ndarray:
+    """Sums modulo 2^64 from which `spans_hash` takes the hash of any stretch of letters; one more than letters."""
+    powers, _ = _powers(max(16, len(code).bit_length()))
+    return np.append(np.uint64(0), np.cumsum(code * powers[: len(code)], dtype=np.uint64))
 
 
-def to_bytes(index: Index) -> bytes:
-    """The index as an Arrow IPC file of its fields; the same bytes for the same benchmarks."""
-    sink = io.BytesIO()
-    with pa.ipc.new_file(sink, index.fields.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(index.fields)
-    return sink.getvalue()
-
-
-def from_bytes(content: bytes) -> Index:
-    """The index that `to_bytes` wrote."""
-    return index_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
+def spans_hash(sums: np.ndarray, start: np.ndarray, length: np.ndarray | int) -> np.ndarray:
+    """A hash of the letters of each stretch, which depends on them alone, wherever they stand."""
+    _, inverse = _powers(max(16, (len(sums) - 1).bit_length()))
+    return mixed((sums[start + length] - sums[start]) * inverse[start])

@@ -32,6 +32,7 @@ class Item:
     benchmark: str  # the file as it was named, and the member if it is an archive: "mmlu.tar.gz#test/anatomy.csv"
     number: int  # line, row or element, from 0; the header of a CSV file is its row 0
     texts: tuple[str, ...]  # every string in it, in order
+    fields: tuple[str, ...]  # where each stands: "question", "choices.2"; in a CSV file the column, from 0
 
 
 def read_items(stream: BinaryIO, name: str) -> Iterator[Item]:
@@ -57,7 +58,8 @@ def read_items(stream: BinaryIO, name: str) -> Iterator[Item]:
 
 def _items(stream: BinaryIO, name: str, benchmark: str) -> Iterator[Item]:
     for number, record in enumerate(_records(stream, name)):
-        yield Item(benchmark, number, tuple(_strings(record)))
+        strings = [*_strings(record)]
+        yield Item(benchmark, number, tuple(text for text, _ in strings), tuple(field for _, field in strings))
 
 
 def _records(stream: BinaryIO, name: str) -> Iterator[object]:
@@ -130,14 +132,14 @@ def _json_lines(text: str) -> Iterator[object]:
                 raise UnreadableFile(f"line {number:,} is not JSON ({error}); mend or remove it") from error
 
 
-def _strings(record: object) -> Iterator[str]:
-    """Every string in nested lists and objects, in order; keys are left out."""
-    waiting = [record]
+def _strings(record: object) -> Iterator[tuple[str, str]]:
+    """Every string in nested lists and objects, in order, with the keys and numbers that lead to it."""
+    waiting: list[tuple[object, tuple[str, ...]]] = [(record, ())]
     while waiting:
-        value = waiting.pop()
+        value, path = waiting.pop()
         if isinstance(value, str):
-            yield value
+            yield value, ".".join(path)
         elif isinstance(value, dict):
-            waiting.extend(reversed(value.values()))
+            waiting.extend((inner, (*path, str(key))) for key, inner in reversed(value.items()))
         elif isinstance(value, list | tuple):
-            waiting.extend(reversed(value))
+            waiting.extend((inner, (*path, str(place))) for place, inner in reversed([*enumerate(value)]))

@@ -1,38 +1,32 @@
 """Benchmark text in training text: found by shared word n-grams, cut out, or the document dropped.
 
 Any 13 words that stand in a benchmark in the same order count as leaked (Brown et al. 2020, appendix C), whatever their
-case and punctuation; `benchmark_index` says which do not. Items shorter than 13 words match as a whole.
+case, punctuation, spacing, markup or numbering: letters and digits are compared (`letters`), so that it does not matter
+where a copy puts spaces and hyphens either. `benchmark_index` says which n-grams do not count. A question of 8 to 12
+words matches as a whole.
 """
 
 import re
-import unicodedata
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from gristmill.curation.benchmark_index import (
-    FIELDS,
-    SHORT_WORDS,
-    WORD,
-    Index,
-    codes,
-    hashes,
-    index_of,
-    words,
-)
+from gristmill.curation.benchmark_index import SHORT_WORDS, Index, Lookup, index_of, prefix_sums, spans_hash
 from gristmill.curation.benchmarks import Item, read_items
 from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.letters import BREAK, BREAK_CODE, Letters, letters, without_noise
 
-VERSION = 1
+VERSION = 2
 """Bumped when the same text would get other passages."""
 
-BATCH_WORDS = 1 << 20
-"""Words looked up together; bounds memory. Does not change the result."""
+PIECE = 1 << 19
+"""Characters looked at together: texts are joined up to this size, and longer ones looked at in pieces of it."""
+
+OVERLAP = 1 << 14
+"""Characters that a piece shares with the next, so that a passage is whole in one of them."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,9 @@ class Passage:
     end: int
     benchmark: str
     item: int  # its number in the benchmark, from 0
+    field: str  # of the item: "question", "choices.2", or the column of a CSV file, from 0
+    words: int  # of the document that stand in the item
+    field_words: int  # of the whole string in the benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,158 +70,194 @@ class Hit:
 
     words: int
     leaked: int  # words inside passages
-    passages: tuple[Passage, ...]  # ordered and disjoint
+    passages: tuple[Passage, ...]  # in order; those of several items may overlap
+
+    @property
+    def cuts(self) -> list[tuple[int, int]]:
+        """Start and end of what stands in any benchmark, ordered and disjoint."""
+        return _union([(passage.start, passage.end) for passage in self.passages])
 
 
-# --- index ------------------------------------------------------------------------------------------------------------
+def _union(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def build_index(files: Iterable[tuple[str, BinaryIO]], ngram_words: int = 13) -> Index:
     """An index of benchmark files, given as name and stream; UnreadableFile if one is damaged or holds nothing."""
-    rows = []
+    items: list[Item] = []
+    names: list[str] = []
     for name, stream in files:
+        names.append(name)
         try:
-            found = [row for item in read_items(stream, name) for row in _fields(item, ngram_words)]
+            items += read_items(stream, name)
         except UnreadableFile as error:
             raise UnreadableFile(f"benchmark {name}: {error}") from error
-        if not found:
+    index = index_of(items, ngram_words)
+    for name in names:
+        own = [
+            one for benchmark, one in index.coverage.items() if benchmark == name or benchmark.startswith(name + "#")
+        ]
+        if all(one.short == one.items for one in own):
             raise UnreadableFile(f"benchmark {name}: no text of {SHORT_WORDS} words or more; is it the right file?")
-        rows += found
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(FIELDS.names)}
-    return index_of(pa.table(columns, FIELDS).replace_schema_metadata({"ngram_words": str(ngram_words)}))
-
-
-def _fields(item: Item, ngram_words: int) -> list[tuple[str, int, str]]:
-    """The strings of an item that are looked for: all of n words, or in a short item the first of 8."""
-    texts = [words(text) for text in item.texts]
-    found = [text for text in texts if len(text) >= ngram_words]
-    if not found:
-        # The question, as a rule. Short answers are not looked for: "an increase in the price of a good" is no leak.
-        found = [text for text in texts if len(text) >= SHORT_WORDS][:1]
-    return [(item.benchmark, item.number, " ".join(text)) for text in found]
+    return index
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a text."""
+
+    row: int  # of the text
+    start: int  # in the text
+    own: int  # characters up to the start of the next piece; those behind are shared with it
+    text: str
+
+
 def find(texts: Sequence[str] | pa.Array, index: Index) -> list[Hit]:
-    """What each text shares with the benchmarks, one Hit each."""
-    hits: list[Hit] = []
-    batch: list[np.ndarray] = []
-    waiting: list[str] = []
-    size = 0
-    for text in texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else texts:
-        batch.append(_numbers(text, index))
-        waiting.append(text)
-        size += len(batch[-1])
-        if size >= BATCH_WORDS:
-            hits += _find_batch(waiting, batch, index)
-            batch, waiting, size = [], [], 0
-    return hits + _find_batch(waiting, batch, index)
-
-
-_PIECE = 1 << 20
-_PUNCTUATION = re.compile(r"[^\w\s]{0,3}")
-
-
-def _numbers(text: str, index: Index) -> np.ndarray:
-    """The words of a text as numbers of the vocabulary, int32, 0 for words that no benchmark has."""
-    pieces = []
-    begin = 0
-    while begin < len(text):  # in pieces that end at a line or a space, so that a book is no list of strings
-        end = min(begin + _PIECE, len(text))
-        if end < len(text):
-            end = max(text.rfind("\n", begin, end), text.rfind(" ", begin, end)) + 1 or end
-        found = words(text[begin:end])
-        pieces.append(np.fromiter(map(index.vocabulary.get, found, repeat(0)), np.int32, len(found)))
-        begin = end
-    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0] if pieces else np.zeros(0, np.int32)
-
-
-def _find_batch(texts: list[str], numbers: list[np.ndarray], index: Index) -> list[Hit]:
-    """Searches many texts at once, and looks closely at those few in which something was found."""
-    lengths = np.array([*map(len, numbers)], np.int64)
-    ends = np.cumsum(lengths + 1)
-    joined = np.zeros(int(lengths.sum()) + len(lengths), np.int32)  # a 0 behind each text: no window spans two
-    for end, some in zip(ends.tolist(), numbers, strict=True):
-        joined[end - 1 - len(some) : end - 1] = some
-    suspects = set(np.searchsorted(ends, _matches(joined, index)[0], "right").tolist())
+    """What each text shares with the benchmarks, one Hit each; what stands around a text does not matter."""
+    texts = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else texts
+    num_words = np.zeros(len(texts), np.int64)
+    suspects: set[int] = set()
+    for pieces in _batches(texts):
+        found = letters(BREAK.join(piece.text for piece in pieces))
+        start = np.cumsum([0, *(len(piece.text) + 1 for piece in pieces[:-1])])
+        places = found.place[found.word]
+        own = start + [piece.own for piece in pieces]
+        rows = np.array([piece.row for piece in pieces])
+        np.add.at(num_words, rows, np.searchsorted(places, own) - np.searchsorted(places, start))
+        begins, _ = _matches(found, index)
+        suspects.update(rows[np.searchsorted(start, found.place[begins], "right") - 1].tolist())
     return [
-        _closely(text, index) if row in suspects else Hit(int(lengths[row]), 0, ()) for row, text in enumerate(texts)
+        _closely(text, index, int(words)) if row in suspects else Hit(int(words), 0, ())
+        for row, (text, words) in enumerate(zip(texts, num_words, strict=True))
     ]
 
 
-def _matches(numbers: np.ndarray, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where word sequences of the index begin, how many words they have, and where in its tokens they stand."""
-    found = []
-    widest = index.ngram_words
-    for begin in range(0, len(numbers), BATCH_WORDS):
-        piece = numbers[begin : begin + BATCH_WORDS + widest - 1]
-        unknown = np.concatenate(([0], np.cumsum(piece == 0)))
-        coded = codes(piece)
-        for lookup in index.lookups:
-            known = unknown[lookup.width :] == unknown[: -lookup.width] if len(piece) >= lookup.width else []
-            place = np.flatnonzero(known)
-            key = hashes(coded, lookup.width)[place]
-            bits = len(lookup.table).bit_length() - 1
-            likely = lookup.table[(key >> np.uint64(64 - bits)).astype(np.int64)]
-            place, key = place[likely], key[likely]
-            low = np.searchsorted(lookup.keys, key, "left")
-            count = np.searchsorted(lookup.keys, key, "right") - low
-            place = np.repeat(place, count)
-            entry = np.repeat(low - np.cumsum(count) + count, count) + np.arange(count.sum())
-            agrees = np.ones(len(entry), bool)
-            for offset in range(int(lookup.length.max(initial=0))):
-                inside = offset < lookup.length[entry]
-                here = piece[np.minimum(place + offset, len(piece) - 1)]
-                agrees &= ~inside | (here == index.tokens[lookup.start[entry] + offset * inside])
-            # A window at the end of the piece may wait for the next one, which holds it whole.
-            agrees &= place + lookup.length[entry] <= len(piece)
-            found.append((begin + place[agrees], lookup.length[entry[agrees]], lookup.start[entry[agrees]]))
-    if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+def _pieces(row: int, text: str) -> Iterator[_Piece]:
+    text = without_noise(text)
+    start = 0
+    while len(text) - start > PIECE:
+        # Where a line or word ends, so that none is counted twice.
+        end = start + PIECE
+        behind = max(text.rfind("\n", start + PIECE // 2, end), text.rfind(" ", start + PIECE // 2, end)) + 1 or end
+        yield _Piece(row, start, behind - start, text[start : behind + OVERLAP])
+        start = behind
+    yield _Piece(row, start, len(text) - start, text[start:])
 
 
-def _closely(text: str, index: Index) -> Hit:
+def _batches(texts: Iterable[str]) -> Iterator[list[_Piece]]:
+    """Pieces of texts in groups of about `PIECE` characters, ASCII apart: it is four times as fast."""
+    waiting: tuple[list[_Piece], list[_Piece]] = ([], [])
+    sizes = [0, 0]
+    for row, text in enumerate(texts):
+        for piece in _pieces(row, text):
+            which = int(piece.text.isascii())
+            waiting[which].append(piece)
+            sizes[which] += len(piece.text)
+            if sizes[which] >= PIECE:
+                yield waiting[which][:]
+                waiting[which].clear()
+                sizes[which] = 0
+    yield from (list(pieces) for pieces in waiting if pieces)
+
+
+def _matches(found: Letters, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """The first letter of every n-gram of the index that begins and ends with a word, and which n-gram it is."""
+    sums = prefix_sums(found.code)
+    size = len(found.code)
+    ends_word = np.zeros(size + 1, bool)
+    ends_word[found.word] = ends_word[size] = True
+    ends_word[:size] |= found.code == BREAK_CODE
+    results = [np.zeros((0, 2), np.int64)]
+    for lookup in index.lookups:
+        for begin, low, count in _candidates(found.word, sums, lookup):
+            begin = np.repeat(begin, count)
+            ngram = lookup.ngram[np.repeat(low - np.cumsum(count) + count, count) + np.arange(count.sum())]
+            length = index.length[ngram]
+            fits = begin + length <= size
+            begin, ngram, length = begin[fits], ngram[fits], length[fits]
+            agrees = ends_word[begin + length] & (spans_hash(sums, begin, length) == index.hash[ngram])
+            results.append(np.stack((begin[agrees], ngram[agrees]), axis=1))
+    joined = np.concatenate(results)
+    return joined[:, 0], joined[:, 1]
+
+
+_MAX_CANDIDATES = 1 << 21
+
+
+def _candidates(
+    word: np.ndarray, sums: np.ndarray, lookup: Lookup
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Words whose first letters are those of n-grams, with the first of these in the lookup and how many; in parts."""
+    begin = word[: np.searchsorted(word, len(sums) - lookup.width)]
+    key = spans_hash(sums, begin, lookup.width)
+    bits = len(lookup.table).bit_length() - 1
+    likely = lookup.table[(key >> np.uint64(64 - bits)).astype(np.int64)]
+    begin, key = begin[likely], key[likely]
+    low = np.searchsorted(lookup.keys, key, "left")
+    count = np.searchsorted(lookup.keys, key, "right") - low
+    begin, low, count = begin[count > 0], low[count > 0], count[count > 0]
+    part = np.cumsum(count) // _MAX_CANDIDATES
+    for number in np.unique(part):
+        yield begin[part == number], low[part == number], count[part == number]
+
+
+_PUNCTUATION = re.compile(r"[^\w\s]{0,3}")
+
+
+def _closely(text: str, index: Index, num_words: int) -> Hit:
     """The passages of one text, and their places in it."""
-    start, end, numbers = array("q"), array("q"), array("i")
-    for match in WORD.finditer(text):
-        start.append(match.start())
-        end.append(match.end())
-        numbers.append(index.vocabulary.get(unicodedata.normalize("NFC", match[0]).lower(), 0))
-    runs = _runs(np.frombuffer(numbers, np.int32), index)
-    passages = []
-    for begin, behind, field in runs:
-        punctuation = _PUNCTUATION.match(text, end[behind - 1])
-        passages.append(
-            Passage(
-                start[begin],
-                punctuation.end(),
-                index.fields["benchmark"][field].as_py(),
-                index.fields["item"][field].as_py(),
-            )
+    places: list[np.ndarray] = []
+    spans: set[tuple[int, int, int]] = set()  # first and last character of an n-gram, and its field
+    for piece in _pieces(0, text):
+        found = letters(piece.text)
+        starts = found.place[found.word]
+        places.append(starts[starts < piece.own] + piece.start)
+        for begin, ngram in zip(*(column.tolist() for column in _matches(found, index)), strict=True):
+            length, first = int(index.length[ngram]), int(index.start[ngram])
+            # The hash says so; the letters decide.
+            if np.array_equal(found.code[begin : begin + length], index.code[first : first + length]):
+                last = int(found.place[begin + length - 1])
+                spans.add((int(found.place[begin]) + piece.start, last + piece.start, int(index.field[ngram])))
+    words = np.concatenate(places)
+    runs = _runs(words, spans, index)
+    leaked = sum(behind - first for first, behind in _union((first, behind) for first, behind, _, _ in runs))
+    passages = dict.fromkeys(
+        Passage(
+            int(words[first]),
+            _PUNCTUATION.match(text, last + 1).end(),
+            field.benchmark,
+            field.item,
+            field.field,
+            behind - first,
+            field.num_words,
         )
-    return Hit(len(numbers), sum(behind - begin for begin, behind, _ in runs), tuple(passages))
+        for first, behind, last, field in runs
+    )
+    return Hit(num_words, leaked, tuple(sorted(passages, key=lambda p: (p.start, p.end, p.benchmark, p.item, p.field))))
 
 
-def _runs(numbers: np.ndarray, index: Index) -> list[tuple[int, int, int]]:
-    """Leaked runs of a text's words as (first, behind the last, field of the index), ordered and disjoint."""
-    first, length, source = _matches(numbers, index)
-    field = np.searchsorted(index.field_ends, source)
-    place = np.lexsort((source, first))
-    runs: list[tuple[int, int, int]] = []
-    for begin, end, origin in zip(
-        first[place].tolist(), (first + length)[place].tolist(), field[place].tolist(), strict=True
-    ):
-        if runs:
-            start, behind, last = runs[-1]
-            # A word changed here or there does not save what stands between.
-            if begin < behind or (origin == last and begin <= behind + index.ngram_words):
-                runs[-1] = (start, max(behind, end), last)
-                continue
-        runs.append((begin, end, origin))
-    return runs
+def _runs(words: np.ndarray, spans: set[tuple[int, int, int]], index: Index) -> list[tuple]:
+    """Leaked runs of a text's words as (first, behind the last, last character, field), several for a field."""
+    by_field: dict = {}
+    for start, last, number in sorted(spans):
+        first = int(np.searchsorted(words, start, "right")) - 1
+        behind = int(np.searchsorted(words, last, "right"))
+        runs = by_field.setdefault(index.fields[number], [])
+        # A word changed here or there does not save what stands between.
+        if runs and first <= runs[-1][1] + index.ngram_words:
+            runs[-1] = (runs[-1][0], max(behind, runs[-1][1]), max(last, runs[-1][2]))
+        else:
+            runs.append((first, behind, last))
+    return sorted(((*run, field) for field, runs in by_field.items() for run in runs), key=lambda run: run[:3])
 
 
 def judge(hits: Sequence[Hit], params: DecontaminateParams) -> pa.Table:

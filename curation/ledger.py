@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from gristmill.curation.columns import SCORES
 from gristmill.curation.edits import EDIT_TYPE, Edit
 from gristmill.curation.features import FEATURES
+from gristmill.curation.leaks import LEAK_TYPE
 from gristmill.curation.rules import Rule
 
-LEDGER_VERSION = 4
+LEDGER_VERSION = 5
 
 PII_COUNTS = {
     "num_pii_email": "pii.email",
@@ -49,6 +50,7 @@ VERDICT_FIELDS = [
     pa.field("language", pa.string()),
     pa.field("language_score", pa.float32()),
     pa.field("content_hash", pa.string()),
+    pa.field("leaks", LEAK_TYPE),  # what of it stands in benchmarks; null where nothing does, or nobody looked
     pa.field("edits", EDIT_TYPE),  # what was cut or masked in a kept document
     # How often something was masked in it; null where nobody looked: in dropped documents, and without `curate.pii`.
     *(pa.field(name, pa.int32()) for name in PII_COUNTS),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from gristmill.curation import leaks
 from gristmill.manifests import report as reporting
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.store import Unit, write_record
@@ -125,6 +126,7 @@ def report(unit: Unit, out: Path) -> Mapping[str, object]:
         if i.name.endswith("/metrics.jsonl")
         for line in open(i.path, encoding="utf-8")
     ]
-    page = reporting.render(unit.params["name"], unit.params["facts"], ledgers, metrics)
+    found = leaks.summary(i.path for i in unit.inputs if i.name.endswith("/leaks.parquet"))
+    page = reporting.render(unit.params["name"], unit.params["facts"], ledgers, metrics, found)
     (out / "index.html").write_text(page, encoding="utf-8")
     return {}

@@ -227,7 +227,7 @@ def plan_decontaminate(context: Context) -> Iterator[Planned]:
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         files = _verdict_files(context, source, source_name, name, "decontaminate")
-        version = steps.leaks.VERSION
+        version = steps.decontamination.VERSION
         return unit(
             context,
             "decontaminate",

@@ -118,6 +118,7 @@ def report_unit(context: Context) -> Unit:
         "scores": score_origins(records.get("score_index", ()), records.get("score", ())),
     }
     files = [record.output("ledger.parquet") for record in records.get("shards", ())]
+    files += [record.output("leaks.parquet") for record in records.get("decontaminate", ())]
     files += [record.output("metrics.jsonl") for record in records.get("pretrain", ())]
     values = {"name": context.manifest.name, "facts": facts}
     return unit(context, "report", model_steps.REPORT_VERSION, "report", None, values, files)

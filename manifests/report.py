@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gristmill.manifests.charts import COLOURS, curves, stacked_bars
 
-VERSION = 2
+VERSION = 3
 
 LEDGER_COLUMNS = ("status", "stage", "rule", "language")
 """What the report reads of the ledger."""
@@ -29,11 +29,18 @@ th:first-child, td:first-child, td.words { text-align: left; } td:first-child { 
 """
 
 
-def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], metrics: Sequence[Mapping]) -> str:
+def render(
+    name: str,
+    facts: Mapping,
+    ledgers: Sequence[tuple[str, pa.Table]],
+    metrics: Sequence[Mapping],
+    leaks: Sequence[Mapping] = (),
+) -> str:
     """The page as HTML.
 
     `facts` holds `sources` (as `gristmill status` has them) and `steps` (name -> counts); `ledgers` the ledger columns
-    LEDGER_COLUMNS by source; `metrics` the lines of `metrics.jsonl`.
+    LEDGER_COLUMNS by source; `metrics` the lines of `metrics.jsonl`; `leaks` what was found of each benchmark, as
+    `curation/leaks.py` sums it up.
     """
     sources = facts["sources"]
     colours = {source: COLOURS[i % len(COLOURS)] for i, source in enumerate(sources)}
@@ -47,6 +54,8 @@ def render(name: str, facts: Mapping, ledgers: Sequence[tuple[str, pa.Table]], m
         parts.append("<h2>Masked in kept documents</h2>" + _masked(sources, colours))
     if facts.get("scores"):
         parts.append("<h2>Scores</h2>" + _scores(facts))
+    if leaks:
+        parts.append("<h2>Benchmarks in the corpus</h2>" + _leaks(leaks))
     if "pack" in facts["steps"]:
         parts.append("<h2>Mixture</h2>" + _mixture(facts["steps"]["pack"], colours))
     if metrics:
@@ -174,6 +183,24 @@ def _scores(facts: Mapping) -> str:
 
 
 _LEFT_OUT = ("rows_without_key", "rows_without_score", "repeated_keys")
+
+
+def _leaks(leaks: Sequence[Mapping]) -> str:
+    """How much of each benchmark was found, and where; what cannot be found is said as well."""
+    rows = []
+    for c in leaks:
+        examples = "; ".join(
+            f"{e['benchmark'].rpartition('#')[2]} item {e['item']}, {e['words']} words in {e['locator']}"
+            for e in c["examples"]
+        )
+        cells = "".join(f"<td>{c[key]:,}</td>" for key in ("items", "found", "documents", "short", "common"))
+        rows.append(f'<tr><td>{escape(c["benchmark"])}</td>{cells}<td class="words">{escape(examples)}</td></tr>')
+    names = ("benchmark", "items", "found", "in documents", "too short", "only prompts", "longest")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return (
+        "<p>Items of which something stood in a document, which was then cut out or dropped. Items that are too short, or "
+        f"all prompts and numbers, cannot be found.</p><table><tr>{head}</tr>{''.join(rows)}</table>"
+    )
 
 
 def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:

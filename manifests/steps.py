@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from gristmill.curation import decontaminate as leaks
-from gristmill.curation import features, language, ledger, minhash, own, pii, shards
+from gristmill.curation import decontaminate as decontamination
+from gristmill.curation import features, language, leaks, ledger, minhash, own, pii, shards
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
 from gristmill.curation.extract import RawPiece, params_class
 from gristmill.curation.extract import extract as extract_files
+from gristmill.curation.leaks import LEAK_TYPE
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
 from gristmill.curation.raw_files import opened
@@ -27,7 +28,7 @@ from gristmill.manifests.store import Unit
 
 Counts = Mapping[str, object]
 
-SHARD_VERSION = 4
+SHARD_VERSION = 5
 """Of what `shard` itself does: joining verdicts, applying edits, writing the ledger."""
 
 SPAN_TYPE = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -120,11 +121,11 @@ def _verdict_counts(rules: list[str | None]) -> Counts:
 
 
 @lru_cache(maxsize=2)
-def _benchmarks(files: tuple[tuple[str, str, str], ...], ngram_words: int) -> leaks.Index:
+def _benchmarks(files: tuple[tuple[str, str, str], ...], ngram_words: int) -> decontamination.Index:
     """The index of the benchmark files (name, path, digest): once in a process, not once in a unit."""
     streams = [(name, opened(path)) for name, path, _ in files]
     try:
-        return leaks.build_index(streams, ngram_words)
+        return decontamination.build_index(streams, ngram_words)
     finally:
         for _, stream in streams:
             stream.close()
@@ -137,32 +138,40 @@ def decontaminate(unit: Unit, out: Path) -> Counts:
         (i.name.removeprefix("benchmark/"), i.path, i.digest) for i in unit.inputs if i.name.startswith("benchmark/")
     )
     index = _benchmarks(files, params.ngram_words)
-    schema = pa.schema([*VERDICT_SCHEMA, pa.field("cuts", SPAN_TYPE), pa.field("benchmark", pa.string())])
+    schema = pa.schema([*VERDICT_SCHEMA, pa.field("cuts", SPAN_TYPE), pa.field("leaks", LEAK_TYPE)])
     alive = surviving(unit)
     rules: list[str | None] = []
-    documents = 0
+    found: list[dict] = []
+    documents: Counter[str] = Counter()
 
     def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal documents
         start = 0
-        for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "text"]):
+        for batch in shards.read_batches(unit.path("texts.arrow"), ["id", "locator", "text"]):
             here = alive[start : start + batch.num_rows]
             start += batch.num_rows
-            documents += int(here.sum())
             texts = [t if a else "" for t, a in zip(batch.column("text").to_pylist(), here, strict=True)]
-            hits = leaks.find(texts, index)
-            verdicts = leaks.judge(hits, params)
-            rules.extend(verdicts["rule"].to_pylist())
-            columns = [verdicts[name].combine_chunks() for name in ("rule", "value", "threshold")]
-            passages = [[{"start": p.start, "end": p.end} for p in hit.passages] for hit in hits]
-            found = [", ".join(sorted({p.benchmark for p in hit.passages})) or None for hit in hits]
+            hits = decontamination.find(texts, index)
+            verdicts = decontamination.judge(hits, params)
+            dropped = verdicts["rule"].to_pylist()
+            rules.extend(dropped)
+            ids, locators = (batch.column(name).to_pylist() for name in ("id", "locator"))
+            found.extend(leaks.rows(ids, locators, texts, hits, dropped))
+            for hit in hits:
+                documents.update({passage.benchmark for passage in hit.passages})
             yield pa.record_batch(
-                [batch.column("id"), *columns, pa.array(passages, SPAN_TYPE), pa.array(found, pa.string())],
+                [
+                    batch.column("id"),
+                    *(verdicts[name].combine_chunks() for name in ("rule", "value", "threshold")),
+                    pa.array([[{"start": a, "end": b} for a, b in hit.cuts] for hit in hits], SPAN_TYPE),
+                    pa.array([[*map(leaks.passage_row, hit.passages)] or None for hit in hits], LEAK_TYPE),
+                ],
                 schema,
             )
 
     shards.write_batches(out / "hits.arrow", schema, batches())
-    return {**_verdict_counts([r for r, a in zip(rules, alive, strict=True) if a]), "documents": documents}
+    leaks.write_leaks(out / "leaks.parquet", found, index.coverage)
+    counts = _verdict_counts([r for r, a in zip(rules, alive, strict=True) if a])
+    return {**counts, "leaked_documents": dict(sorted(documents.items()))}
 
 
 def surviving(unit: Unit, including: bool = False) -> np.ndarray:
@@ -243,8 +252,10 @@ def _verdicts(unit: Unit, rows: int) -> list[dict]:
                 continue
             if verdict.get("cluster_size"):
                 verdicts[row]["cluster_size"] = verdict["cluster_size"]
+            if verdict.get("leaks"):
+                verdicts[row]["leaks"] = verdict["leaks"]
             if verdict["rule"]:
-                names = ("rule", "value", "threshold", "detail", "duplicate_of")
+                names = ("rule", "value", "threshold", "detail", "duplicate_of", "leaks")
                 verdicts[row] = {"stage": stage, **{name: verdict.get(name) for name in names}}
     return verdicts
 
@@ -265,7 +276,7 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         "status": pa.array(["dropped" if v["rule"] else "kept" for v in verdicts], pa.string()),
         **{
             name: pa.array([v.get(name) for v in verdicts], _ledger_type(name))
-            for name in ("stage", "rule", "value", "threshold", "detail", "duplicate_of", "cluster_size")
+            for name in ("stage", "rule", "value", "threshold", "detail", "duplicate_of", "cluster_size", "leaks")
         },
         **{name: measured[name] for name in ("language", "language_score", "content_hash")},
         "failed": _failed(verdicts, seen["failed"].to_pylist()),

@@ -26,6 +26,8 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
             "shards": {f"{r.source}/{r.name}.arrow": r.folder / "shard.arrow" for r in records},
             "ledger": {f"{r.source}/{r.name}.parquet": r.folder / "ledger.parquet" for r in records},
         }
+    if step == "decontaminate":
+        return {"decontamination": {f"{r.source}/{r.name}.parquet": r.folder / "leaks.parquet" for r in records}}
     if step == "tokens":
         return {"tokens": {f"{r.source}/{r.name}.arrow": r.folder / "tokens.arrow" for r in records}}
     if step == "pretrain":  # the last checkpoint, in a folder that every litgpt command works on

@@ -78,6 +78,9 @@ def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
             yield from (_failure(rules[label], row) for label in row["failed"][1:] if label in rules)
         if row["duplicate_of"]:
             yield f"  kept instead: {row['duplicate_of']}"
+    for leak in row.get("leaks") or ():
+        yield f"  characters {leak['start']} to {leak['end']}: {leak['words']} of {leak['field_words']} words of"
+        yield f"    {leak['benchmark']}, item {leak['item']}, field {leak['field']}"
     known = {field.name for field in VERDICT_FIELDS}
     features = {name: value for name, value in row.items() if name not in known and value is not None}
     if features:

@@ -1,8 +1,11 @@
 """Text of a benchmark is found wherever it stands, and text that is not in it is left alone."""
 
+import gzip
 import io
+import itertools
 import json
 import pickle
+import random
 import unicodedata
 
 import numpy as np
@@ -10,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import bench_decontaminate as bench
+from benchmarks.bench_decontaminate import REFORMATTED
 from gristmill.curation import benchmark_index, decontaminate
-from gristmill.curation.benchmark_index import words
 from gristmill.curation.decontaminate import DecontaminateParams, Hit, build_index, find, judge
 from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.letters import letters, without_noise
 
 QUESTION = (
     "Janet's ducks lay 16 eggs per day. She eats three for breakfast every morning and bakes muffins for her friends "
@@ -30,6 +35,12 @@ def benchmark(*questions: str, **fields) -> io.BytesIO:
 
 
 INDEX = build_index([("eval/a.jsonl", benchmark(QUESTION, OTHER, SHORT, CHINESE))])
+
+
+def words(text: str) -> list[str]:
+    found = letters(without_noise(text))
+    borders = [*found.word.tolist(), len(found.code)]
+    return ["".join(map(chr, found.code[a:b])) for a, b in itertools.pairwise(borders)]
 
 
 def leaked(text: str, index=INDEX) -> list[str]:
@@ -119,21 +130,17 @@ def test_judge_drops_what_is_leaked_for_the_greater_part():
     assert verdicts["threshold"].to_pylist() == [None, None, 0.5, None]
 
 
-def test_an_index_survives_being_stored():
-    content = benchmark_index.to_bytes(INDEX)
-    again = benchmark_index.from_bytes(content)
-    assert benchmark_index.to_bytes(again) == content
-    for other in (again, pickle.loads(pickle.dumps(INDEX))):
-        assert find([QUESTION, CLEAN], other) == find([QUESTION, CLEAN], INDEX)
+def test_an_index_can_be_sent_to_another_process():
+    assert find([QUESTION, CLEAN], pickle.loads(pickle.dumps(INDEX))) == find([QUESTION, CLEAN], INDEX)
 
 
 def test_pieces_and_batches_do_not_change_the_result(monkeypatch):
     texts = [CLEAN * 3 + QUESTION + CLEAN, "", SHORT + CLEAN, OTHER + CHINESE, CLEAN]
     expected = find(texts, INDEX)
     assert [bool(hit.passages) for hit in expected] == [True, False, True, True, False]
-    for size in (1, 7, 20, 50):
-        monkeypatch.setattr(decontaminate, "BATCH_WORDS", size)
-        monkeypatch.setattr(decontaminate, "_PIECE", 20 + size)
+    for size in (40, 57, 90, 400):
+        monkeypatch.setattr(decontaminate, "PIECE", size)
+        monkeypatch.setattr(decontaminate, "OVERLAP", 300)
         assert find(texts, INDEX) == expected
     assert find([], INDEX) == []
 
@@ -156,14 +163,14 @@ def test_a_leak_among_other_words_is_cut_out_exactly(seed, before, after):
     assert text[passage.start : passage.end] == QUESTION
 
 
-def test_hashes_of_equal_windows_are_equal():
-    codes = benchmark_index.codes(np.array([1, 2, 3, 4, 5, 1, 2, 3, 4, 6], np.int32))
-    for width in (1, 2, 3, 4):
-        found = benchmark_index.hashes(codes, width)
-        assert len(found) == 10 - width + 1
+def test_hashes_of_equal_stretches_are_equal():
+    code = np.array([1, 2, 3, 4, 5, 1, 2, 3, 4, 6], np.uint32)
+    sums = benchmark_index.prefix_sums(code)
+    for length in (1, 2, 3, 4):
+        start = np.arange(len(code) - length + 1)
+        found = benchmark_index.spans_hash(sums, start, length)
         assert found[0] == found[5]
-        assert len(set(found.tolist())) == len({tuple(codes[i : i + width].tolist()) for i in range(len(found))})
-    assert len(benchmark_index.hashes(codes, 11)) == 0
+        assert len(set(found.tolist())) == len({tuple(code[i : i + length].tolist()) for i in start})
 
 
 def test_a_file_without_items_is_refused_by_name():
@@ -179,6 +186,41 @@ def test_impossible_parameters_are_refused(field, value):
         DecontaminateParams(against=("a.jsonl",), **{field: value})
 
 
+@pytest.mark.parametrize("way", REFORMATTED)
+def test_a_reformatted_question_is_found(way):
+    for question in (QUESTION, OTHER):
+        copy = REFORMATTED[way](question, random.Random(1))
+        assert find([f"{CLEAN}\n{copy}\n{CLEAN}"], INDEX)[0].passages, copy
+
+
+def test_the_field_of_an_item_and_its_share_are_told():
+    index = build_index([("q.jsonl", benchmark(QUESTION, answer={"long": OTHER}))])
+    (passage,) = find([" ".join([CLEAN, *OTHER.split()[:16], CLEAN])], index)[0].passages
+    assert (passage.field, passage.words, passage.field_words) == ("answer.long", 16, 23)
+
+
+def test_every_item_that_a_passage_stands_in_is_named():
+    shared = "Read what the old miller wrote about the river, the wheel and the long dry summer before you answer. "
+    index = build_index([("s.jsonl", benchmark(shared + "Who wrote it?", shared + "When was it written?"))])
+    hit = find([CLEAN + shared + CLEAN], index)[0]
+    assert [passage.item for passage in hit.passages] == [0, 1]
+    assert len(hit.cuts) == 1
+    assert hit.leaked == len(words(shared))
+
+
+def test_what_cannot_be_found_is_counted():
+    numbers = " ".join(map(str, range(40)))
+    index = build_index([("c.jsonl", benchmark(QUESTION, "Why not?", numbers))])
+    assert index.coverage == {"c.jsonl": benchmark_index.Coverage(items=3, short=1, common=1)}
+
+
+def test_sums_match_as_a_whole():
+    sums = "70 - 30 = 40 coins and 70 + 40 = 110 and 110 - 7 = 103 and 103 * 2 = 206"
+    index = build_index([("n.jsonl", benchmark(sums))])
+    assert leaked(CLEAN + sums + " " + CLEAN, index) == [sums]
+    assert leaked(sums.replace("206", "207"), index) == []
+
+
 @pytest.fixture(scope="module")
 def real_index(samples):
     names = ("HumanEval.jsonl.gz", "gsm8k-test.jsonl", "mmlu-test.tar.gz")
@@ -192,6 +234,33 @@ def test_real_questions_are_found_in_a_page(samples, real_index):
     assert sum(bool(hit.passages) for hit in hits) == len(questions)
     found = [hit.leaked / len(words(question)) for hit, question in zip(hits, questions, strict=True)]
     assert np.mean(found) > 0.99
+
+
+@pytest.mark.slow
+def test_planted_items_are_found_however_they_are_copied(samples, real_index):
+    """The smaller version of `make bench-decontaminate`."""
+    items = bench.benchmark_items(samples / "eval")
+    news = (samples / "dedup-labels" / "minhash-articles_1000.train").read_text("utf-8").splitlines()
+    rows = bench.recall(items, [text for text in news if len(text) > 300], real_index, most=60, seed=5)
+    for kind in ("verbatim", "reformatted"):
+        here = [row for row in rows if row["kind"] == kind]
+        missed = [text for row in here for text in row["missed"]]
+        assert sum(row["found"] for row in here) >= 0.99 * sum(row["planted"] for row in here), missed
+    edited = [row for row in rows if row["kind"] == "edited"]
+    assert sum(row["found"] for row in edited) >= 0.7 * sum(row["planted"] for row in edited)
+
+
+@pytest.mark.slow
+def test_old_and_foreign_texts_are_clean(samples, real_index):
+    """Sentences of 73 languages, dialogues and mail of 2001 to 2013, older than the benchmarks, and no hit in them."""
+    sentences = gzip.open(samples / "langid" / "lingua-sentences.tsv.gz", "rt", encoding="utf-8").read().split("\n")
+    mail = [
+        gzip.open(path, "rt", encoding="latin-1").read()
+        for path in sorted((samples / "forum" / "mailinglist").glob("r-*.txt.gz"))
+    ]
+    clean = sentences + [text for _, text in bench.pieces([("mail", text) for text in mail], 30)]
+    assert len(clean) > 100_000
+    assert [hit.passages for hit in find(clean, real_index) if hit.passages] == []
 
 
 def test_clean_books_and_news_are_left_alone(samples, real_index):
