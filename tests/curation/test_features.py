@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from gristmill.curation import characters, features, filters, words
 from gristmill.curation.features import FEATURES, STOP_WORDS, measure
+from gristmill.curation.text.rows import clean
 
 # The definition of a token as a regular expression: an independent, slow second opinion.
 _SOLO = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Yi}--[\P{L}]]"
@@ -284,6 +285,21 @@ def test_blocks_and_groups_change_nothing(monkeypatch):
         assert (parts.word_offsets == whole.word_offsets).all()
 
 
+@given(st.lists(TEXT, min_size=1, max_size=4), st.integers(1, 60))
+@settings(max_examples=60, deadline=None)
+def test_where_blocks_and_groups_end_changes_nothing_in_any_text(texts, size):
+    whole = measure(pa.array(texts))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(words, "BLOCK_BYTES", size)
+        patch.setattr(features, "GROUP_BYTES", 2 * size)
+        parts = measure(pa.array(texts))
+    assert parts.table.equals(whole.table)
+    for name in ("cuts", "cuts_c4", "cuts_dclm"):
+        assert getattr(parts, name).equals(getattr(whole, name))
+    assert parts.word_hashes.tolist() == whole.word_hashes.tolist()
+    assert parts.word_offsets.tolist() == whole.word_offsets.tolist()
+
+
 def test_slices_and_large_strings_are_texts_too():
     texts = pa.array(["skip me", ARTICLE, "one two three"])
     expected = measure(pa.array([ARTICLE, "one two three"])).table
@@ -295,6 +311,35 @@ def test_slices_and_large_strings_are_texts_too():
 def test_null_is_refused_with_advice():
     with pytest.raises(ValueError, match="1 of 2 texts are null; give documents without text as ''"):
         measure(pa.array(["a", None]))
+
+
+def test_lone_surrogates_cannot_come_in():
+    with pytest.raises(UnicodeEncodeError):
+        pa.array(["a\ud800b"])
+    assert clean("a\ud800b\x00") == "a\ufffdb"  # what readers of text do first
+    surrogate = pa.py_buffer(b"a\xed\xa0\x80")  # as bytes, which Arrow does not look into
+    offsets = pa.py_buffer(np.array([0, 4], dtype=np.int32).tobytes())
+    with pytest.raises(UnicodeDecodeError):
+        measure(pa.Array.from_buffers(pa.string(), 1, [None, offsets, surrogate]))
+
+
+@pytest.mark.parametrize(
+    ("text", "num_words"),
+    [
+        ("我们在河边磨面粉。", 8),
+        ("水車は回る。", 5),
+        ("โรงสีเก่า", 7),  # vowels above and below go with their letter
+        ("ភាសាខ្មែរ", 5),
+        ("물레방아가 돈다", 2),
+        ("מים ולחם", 2),
+        ("ماء وخبز", 2),
+    ],
+    ids=["Chinese", "Japanese", "Thai", "Khmer", "Korean", "Hebrew", "Arabic"],
+)
+def test_letters_of_scripts_without_spaces_are_words(text, num_words):
+    found = row(text)
+    assert found["num_words"] == num_words
+    assert found["num_tokens"] == num_words + text.count("。")
 
 
 @pytest.mark.parametrize(
