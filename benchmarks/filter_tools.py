@@ -2,7 +2,7 @@
 
 IN is JSON lines of {"text": ..., "language": ...}. COMMAND is
 
-- `time`: OUT becomes {"all": [processor s, wall s], "chain": [...], "peak_bytes": ...}. `all` asks each filter about each
+- `time`: OUT becomes {"all": [processor s, wall s], "chain": [...]}. `all` asks each filter about each
   text and signs each; `chain` lets a text that is dropped out of the rest, as a pipeline does. Imports and the first
   texts to warm up are not counted, and nothing is written to a disk.
 - `decide`: OUT becomes JSON lines, for each text the value of every rule by datatrove's own helper functions: its filters
@@ -13,7 +13,6 @@ SPLITTER is `spacy` (datatrove's own), or `light`, a regular expression in its p
 
 import json
 import re
-import resource
 import sys
 import time
 from itertools import pairwise
@@ -69,11 +68,11 @@ def signer(folder: str):
     return MinhashDedupSignature(folder, MinhashConfig(**SHINGLES))
 
 
-def timed(texts: list[str]) -> dict[str, object]:
-    """Seconds for all texts in both ways of asking, and the most memory that was taken."""
+def timed(texts: list[str], folder: str) -> dict[str, list[float]]:
+    """Seconds for all texts in both ways of asking."""
     from datatrove.data import Document
 
-    steps, step = filters(), signer("/tmp")
+    steps, step = filters(), signer(folder)
 
     def run(stops: bool, chosen: list[str]) -> None:
         for text in chosen:
@@ -84,13 +83,13 @@ def timed(texts: list[str]) -> dict[str, object]:
                 if shingles.size:
                     step.get_signature(shingles)
 
-    result: dict[str, object] = {}
+    result: dict[str, list[float]] = {}
     for name, stops in (("all", False), ("chain", True)):
         run(stops, texts[:WARM_UP])
         cpu, wall = time.process_time(), time.perf_counter()
         run(stops, texts)
         result[name] = [time.process_time() - cpu, time.perf_counter() - wall]
-    return result | {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return result
 
 
 def answer(step, document) -> bool | str:
@@ -217,7 +216,7 @@ def main() -> None:
         use_light_splitter()
     documents = [json.loads(line) for line in Path(source).read_text(encoding="utf-8").splitlines()]
     if command == "time":
-        Path(out).write_text(json.dumps(timed([document["text"] for document in documents])))
+        Path(out).write_text(json.dumps(timed([document["text"] for document in documents], str(Path(out).parent))))
         return
     with Path(out).open("w", encoding="utf-8") as file:
         for document in documents:
