@@ -5,7 +5,7 @@ that `siteFooter`, `site-footer` and `footer_2` are footers, and `subfooting` is
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 
 WORDS = {
     "nav": "nav navi navbar navigation menu submenu topmenu mainmenu breadcrumb breadcrumbs crumb crumbs pagination pager paging toc skip",
@@ -61,29 +61,58 @@ for _bit, _words in enumerate(WORDS.values()):
     for _word in _words.split():
         WORD_BITS[_word] = WORD_BITS.get(_word, 0) | 1 << _bit
 
-NAMING = (' class="', ' id="', ' role="', ' itemprop="', ' itemtype="')
-PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+NAMING = re.compile(r'<| (?:class|id|role|item(?:prop|type))="([^"]{1,300})')
+PARTS = re.compile(r"<|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 UNSEEN = re.compile(r' hidden(?:=|\s|$)| style="[^"]*\b(?:display:\s*none|visibility:\s*hidden)')
 
-MAX_NAME_CHARS = 300
+BITS_OF_TAGS: dict[str, int] = {}
+BITS_OF_NAMES: dict[str, int] = {}
+"""Of all pages so far: many tags and most names, such as `col-md-6`, come again."""
+
+MAX_TAGS, MAX_TAG_CHARS, MAX_NAMES = 20_000, 500, 100_000
 
 
-def attribute_bits(attrs: str) -> int:
-    """The bits of an element's attributes, given as the parser writes them: each behind a space, in double quotes."""
-    bits = 0
-    for naming in NAMING if " item" in attrs or " role" in attrs else NAMING[:2]:
-        start = attrs.find(naming)
-        if start >= 0:
-            start += len(naming)
-            bits |= _name_bits(attrs[start : min(attrs.find('"', start), start + MAX_NAME_CHARS)])
-    if (" style=" in attrs or " hidden" in attrs) and UNSEEN.search(attrs):
-        bits |= HIDDEN
-    return bits
+def is_unseen(tag: str) -> bool:
+    """Whether an opening tag, as the parser writes it between "<" and ">", says that its element is not displayed."""
+    return (" style=" in tag or " hidden" in tag) and UNSEEN.search(tag) is not None
 
 
-@lru_cache(maxsize=32768)
-def _name_bits(value: str) -> int:
-    bits = 0
-    for part in PARTS.findall(value):
-        bits |= WORD_BITS.get(part.lower(), 0)
-    return bits
+def tag_bits(tags: Sequence[str]) -> list[int]:
+    """The bits of opening tags, as the parser writes them between "<" and ">".
+
+    What is new is read for the whole page at once: a call for each tag would take three times as long.
+    """
+    if len(BITS_OF_TAGS) > MAX_TAGS:
+        BITS_OF_TAGS.clear()
+    _learn_tags(dict.fromkeys(tag for tag in tags if tag not in BITS_OF_TAGS))
+    found = list(map(BITS_OF_TAGS.__getitem__, tags))
+    for tag in tags:
+        if len(tag) > MAX_TAG_CHARS:
+            BITS_OF_TAGS.pop(tag, None)
+    return found
+
+
+def _learn_tags(tags: Iterable[str]) -> None:
+    # No tag holds "<": it says where the next one begins, as an empty string does among the values.
+    values = NAMING.findall("".join([f"<{tag}" for tag in tags]))
+    if len(BITS_OF_NAMES) > MAX_NAMES:
+        BITS_OF_NAMES.clear()
+    _learn_names(dict.fromkeys(name for value in values for name in value.split() if name not in BITS_OF_NAMES))
+    following = iter(values)
+    next(following, None)
+    for tag in tags:
+        bits = TAG_BITS.get(tag.partition(" ")[0], 0)
+        for value in iter(following.__next__, ""):
+            for name in value.split():
+                bits |= BITS_OF_NAMES[name]
+        BITS_OF_TAGS[tag] = bits | HIDDEN if is_unseen(tag) else bits
+
+
+def _learn_names(names: Iterable[str]) -> None:
+    parts = iter(PARTS.findall("".join([f"<{name}" for name in names])))
+    next(parts, None)
+    for name in names:
+        bits = 0
+        for part in iter(parts.__next__, "<"):
+            bits |= WORD_BITS.get(part.lower(), 0)
+        BITS_OF_NAMES[name] = bits

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from lxml import etree
 
-from gristmill.curation.crawl.attributes import HIDDEN
+from gristmill.curation.crawl.attributes import tag_bits
 from gristmill.curation.crawl.tags import (
     CELLS,
     CODE_TAGS,
@@ -21,9 +21,13 @@ from gristmill.curation.crawl.tags import (
     IS_COMMENT,
     IS_END,
     IS_INLINE,
+    IS_LEFT_OUT,
+    IS_LINK,
+    IS_LINK_END,
     IS_RAW,
     KNOWN_TAGS,
     LISTS,
+    MARKS,
     RAW,
     STRONG_TAGS,
     VOID,
@@ -42,10 +46,7 @@ MAX_MATH_CHARS = 50_000
 
 ALT = re.compile(r'\balt="([^"]*)"')
 MATH_IMAGE = re.compile(r'\bclass="(?:[^"]*[\s_-])?(?:latex|tex|math)\b|mwe-math-fallback')
-RENDERED_MATH = re.compile(r'\bclass="(?:katex-html|MathJax(?:_Preview|_Display|_CHTML|_SVG)?\b|mjx-chtml|MJX-)|^mjx-')
 ALTTEXT = re.compile(r'\balttext="([^"]+)"')
-MATH_SIGNS = ("katex", "MathJax", "mjx-")
-"""One of these is in every page whose formulas are drawn by a script."""
 LINE_NUMBERS = re.compile(r"[\d\s]+")
 
 
@@ -100,10 +101,10 @@ class _Walk:
         self.markdown = markdown
         self.see_all = see_all
         self.unseen = False
-        self.page = Blocks(parents=[-1], starts=[0], ends=[0], bits=[0], inherited=[0])
+        self.blocks: list[tuple] = []  # the columns of Blocks up to `elements`, row by row
+        self.ends = [0]
         self.text: list[str] = []  # of the block that is open
         self.link_chars = self.links = 0
-        self.in_link = False
         self.pre = 0
         self.stack: list[tuple[str, int]] = [("/body", 0)]  # end tag and element of what is open
         self.lists: list[list] = []  # of each open list: whether numbered, items so far
@@ -111,14 +112,13 @@ class _Walk:
         self.heading = 0
         self.pending = 2  # line ends before the next block
         self.item = 0  # number of the list item that begins, or -1 for a bullet
-        self.hidden = 0  # open tags inside an element that is left out
 
     def run(self, html: str) -> Blocks:
         """Read the whole page. One long loop on purpose: a call for each tag would cost a quarter of the time."""
-        read_all = any(map(html.__contains__, MATH_SIGNS))  # formulas may hide behind any tag
-        page, text, stack, seen = self.page, self.text, self.stack, KNOWN_TAGS
-        texts, parents, starts, ends = page.texts, page.parents, page.starts, page.ends
-        all_bits, inherited = page.bits, page.inherited
+        text, stack, seen, rows, ends = self.text, self.stack, KNOWN_TAGS, self.blocks, self.ends
+        elements = [(-1, 0, "")]  # parents, starts, tags
+        hidden = 0  # open tags inside an element that is left out
+        in_link = False
         # The parser escapes "<" and ">" in text and attributes, so that each piece is one tag and the text behind it.
         pieces = iter(html.split("<"))
         next(pieces)
@@ -126,26 +126,22 @@ class _Walk:
             tag, _, after = piece.partition(">")
             info = seen.get(tag) or tag_of(tag)
             kind = info[0]
-            if self.hidden and kind not in (IS_RAW, IS_COMMENT):
+            if hidden and kind < IS_RAW:
                 if info[1] not in VOID:
-                    self.hidden += -1 if tag[0] == "/" else 1
+                    hidden += -1 if tag[0] == "/" else 1
             elif kind == IS_BLOCK:
                 if text:
                     self.flush()
-                _, name, bits, end_tag, tight, special = info
-                if bits & HIDDEN and not self.see_all:
+                _, name, unseen, end_tag, tight, special = info
+                if unseen and not self.see_all:
                     self.unseen = True
-                    self.hidden = 1
+                    hidden = 1
                     continue
                 if not tight:
                     self.pending = 2
-                parent = stack[-1][1]
-                stack.append((end_tag, len(parents)))
-                parents.append(parent)
-                starts.append(len(texts))
+                elements.append((stack[-1][1], len(rows), tag))
+                stack.append((end_tag, len(ends)))
                 ends.append(0)
-                all_bits.append(bits)
-                inherited.append(bits | inherited[parent])
                 if special:
                     self.begin(name)
             elif kind == IS_END:
@@ -155,28 +151,39 @@ class _Walk:
                     if not info[4]:
                         self.pending = 2
                     element = stack.pop()[1]
-                    ends[element] = len(texts)
+                    ends[element] = len(rows)
                     if info[5]:
                         self.end(info[1], element)
+            elif kind == IS_LINK:
+                in_link = "href=" in tag
+                self.links += in_link
+            elif kind == IS_LINK_END:
+                in_link = False
             elif kind == IS_INLINE:
                 self.inline(info[1], tag)
+            elif kind == IS_LEFT_OUT:
+                hidden = 1
             elif kind == IS_RAW:
-                after = self.raw(info[1], tag, after, pieces)
+                after = self.raw(info[1], tag, after, pieces, hidden > 0)
             elif kind == IS_COMMENT:
                 while "-->" not in piece and (piece := next(pieces, "")):
                     pass
                 after = piece.partition("-->")[2]
-            elif read_all:
-                self.inline(info[1], tag)
-            if after and not self.hidden and (text or self.pre or not after.isspace()):
+            if after and not hidden and (text or self.pre or not after.isspace()):
                 text.append(after)
-                if self.in_link:
+                if in_link:
                     self.link_chars += len(after)
         if text:
             self.flush()
         while stack:
-            ends[stack.pop()[1]] = len(texts)
-        return page
+            ends[stack.pop()[1]] = len(rows)
+        parents, starts, tags = map(list, zip(*elements, strict=True))
+        bits = tag_bits(tags)
+        inherited = bits.copy()
+        for element in range(1, len(bits)):
+            inherited[element] |= inherited[parents[element]]
+        columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in range(8))
+        return Blocks(*columns, parents, starts, ends, bits, inherited)
 
     def begin(self, name: str) -> None:
         """What an element means for the blocks inside."""
@@ -189,9 +196,9 @@ class _Walk:
         elif name == "pre":
             self.pre += 1
         elif name == "tr":
-            self.rows.append([len(self.page.texts)])
+            self.rows.append([len(self.blocks)])
         elif name in CELLS and self.rows:
-            self.rows[-1].append(len(self.page.texts))
+            self.rows[-1].append(len(self.blocks))
 
     def end(self, name: str, element: int) -> None:
         """What the end of an element means for the blocks behind it."""
@@ -223,16 +230,9 @@ class _Walk:
                 self.pending = 1
             else:
                 self.pending = 2
-        elif tag == "a":
-            self.in_link = "href=" in attrs
-            self.links += self.in_link
-        elif tag == "/a":
-            self.in_link = False
         elif tag == "hr":
             self.flush()
             self.pending = 2
-        elif tag == "button":
-            self.hidden = 1
         elif tag == "img":
             if (
                 ("tex" in attrs or "math" in attrs)
@@ -241,24 +241,21 @@ class _Walk:
                 and not (self.text and "$" in self.text[-1])
             ):
                 self.text.append(tex_source(_unescaped(alt[1])))
-        elif tag in CODE_TAGS or tag in STRONG_TAGS:
-            if self.markdown and not self.pre:
-                self.text.append(CODE_TAGS.get(tag) or STRONG_TAGS[tag])
-        elif tag[0] != "/" and (tag.startswith("mjx-") or RENDERED_MATH.search(attrs)):
-            self.hidden = 1
+        elif self.markdown and not self.pre:
+            self.text.append(CODE_TAGS.get(tag) or STRONG_TAGS[tag])
 
-    def raw(self, name: str, attrs: str, first: str, pieces: Iterator[str]) -> str:
+    def raw(self, name: str, attrs: str, first: str, pieces: Iterator[str], hidden: bool) -> str:
         """Read an element to its end, and give the text behind it; only formulas have something to say."""
         inside, end, piece = [first], RAW[name], ""
         for piece in pieces:
             if piece.startswith(end):
                 break
             inside.append(piece)
-        if name == "math" and not self.hidden:
+        if name == "math" and not hidden:
             formula = "<".join(inside)
             if len(formula) <= MAX_MATH_CHARS:
                 self.text.append(_math(attrs, formula))
-        elif name == "script" and "math/tex" in attrs and not self.hidden:
+        elif name == "script" and "math/tex" in attrs and not hidden:
             self.text.append(tex_source("<".join(inside)))
         return piece.partition(">")[2]
 
@@ -267,7 +264,6 @@ class _Walk:
         if not self.text:
             self.link_chars = self.links = 0
             return False
-        page = self.page
         text = "".join(self.text)
         self.text.clear()
         link_chars, links = self.link_chars, self.links
@@ -277,6 +273,8 @@ class _Walk:
         text = text.strip("\n") if self.pre else " ".join(text.split())
         if not text or (self.pre and LINE_NUMBERS.fullmatch(text)):
             return False
+        if self.markdown and not text.translate(MARKS).strip():  # <b></b>
+            return False
         kind, level = TEXT, 0
         if self.pre:
             kind = CODE
@@ -284,37 +282,25 @@ class _Walk:
             kind, level = HEADING, self.heading
         elif self.lists:
             kind, level = ITEM, len(self.lists)
-        page.texts.append(text)
-        page.kinds.append(kind)
-        page.levels.append(level)
-        page.breaks.append(self.pending)
-        page.orders.append(self.item)
-        page.link_chars.append(min(link_chars, len(text)))
-        page.links.append(links)
-        page.elements.append(self.stack[-1][1])
+        links_in = min(link_chars, len(text))
+        self.blocks.append((text, kind, level, self.pending, self.item, links_in, links, self.stack[-1][1]))
         self.pending = 1
         self.item = 0
         return True
 
     def end_row(self, row: list, element: int) -> None:
         """Make one block of a table row, unless its cells hold paragraphs."""
-        page, first = self.page, row[0]
-        count = len(page.texts) - first
-        if not 1 <= count <= MAX_ROW_BLOCKS or len(row) < 3 or CODE in page.kinds[first:]:
+        first = row[0]
+        held = self.blocks[first:]
+        if not 1 <= len(held) <= MAX_ROW_BLOCKS or len(row) < 3 or any(block[1] == CODE for block in held):
             return
-        bounds = [*row[1:], len(page.texts)]
-        cells = [" ".join(page.texts[a:b]) for a, b in pairwise(bounds)]
+        bounds = [*row[1:], len(self.blocks)]
+        cells = [" ".join(block[0] for block in self.blocks[a:b]) for a, b in pairwise(bounds)]
         if max(map(len, cells)) > MAX_CELL_CHARS:
             return
-        page.texts[first:] = ["\t".join(cells)]
-        page.kinds[first:] = [ROW]
-        page.levels[first:] = [len(cells)]
-        page.orders[first:] = [0]
-        del page.breaks[first + 1 :]
-        page.link_chars[first:] = [sum(page.link_chars[first:])]
-        page.links[first:] = [sum(page.links[first:])]
-        page.elements[first:] = [element]
-        page.ends[element] = first + 1
+        link_chars, links = (sum(block[column] for block in held) for column in (5, 6))
+        self.blocks[first:] = [("\t".join(cells), ROW, len(cells), held[0][3], 0, link_chars, links, element)]
+        self.ends[element] = first + 1
 
 
 def _unescaped(text: str) -> str:

@@ -32,7 +32,6 @@ FORMATTING = re.compile(
 NOSCRIPT = re.compile(
     r"<noscript(?=[\s>])[^<]*+(?:<(?!/?noscript|/?script|/body)[^<]*+)*+</noscript\s*>", re.IGNORECASE
 )
-NOSCRIPT_SPELLINGS = ("noscript", "NOSCRIPT", "NoScript")
 """To browsers this is one piece of text; to a parser without scripts, a tag left open inside swallows the page."""
 
 MAX_OPEN_FORMATTING = 1_000
@@ -40,7 +39,7 @@ MAX_OPEN_FORMATTING = 1_000
 
 DEFAULTS = CrawlParams()
 
-REL_LICENSE = re.compile(r"[Rr][Ee][Ll]\s{0,9}=\s{0,9}[\"']?[^\"'<>]{0,100}\b(?i:license)\b")
+REL_LICENSE = re.compile(rb"rel\s{0,9}=\s{0,9}[\"']?[^\"'<>]{0,100}\blicense\b")
 MAX_REL_CHARS = 130
 """How far before the word the attribute may begin."""
 
@@ -82,14 +81,18 @@ def extract(html: str, params: CrawlParams = DEFAULTS) -> Page:
     >>> extract("<html lang=en><title>T</title><body><p>Some  <b>words</b>.</p></body>").text
     'Some words.'
     """
-    if len(html) > MAX_TAG_CHARS:
+    # What most pages have not is looked for in small letters: no fold of case costs the whole page again.
+    data = html.encode("utf-8", "replace")
+    lowered = data.lower()
+    if _has_long_tag(html):
         for tag in LONG_TAG.finditer(html):
             if (attributes := len(tag.group().split())) > MAX_ATTRIBUTES:
                 raise TooComplex(attributes)
-    nesting = _nesting(html) if html.count("<") > MAX_DEPTH else 0
+    nesting = _nesting(data) if data.count(b"<") > MAX_DEPTH else 0
     if nesting > MAX_OPEN_FORMATTING and _open_formatting(html) > MAX_OPEN_FORMATTING:
         html = FORMATTING.sub(" ", html)
-    if any(word in html for word in NOSCRIPT_SPELLINGS):
+    opt_outs = optouts.in_page(html) if optouts.hinted(lowered) else set()
+    if b"noscript" in lowered:
         html = NOSCRIPT.sub("", html)
     tree = HTMLTree.parse(html)
     if nesting > MAX_DEPTH:
@@ -98,9 +101,20 @@ def extract(html: str, params: CrawlParams = DEFAULTS) -> Page:
     return Page(
         text=extract_text(params.engine, html, tree, title, params.markdown),
         title=title or None,
-        licence=_licence(tree) if _has_licence(html) else None,
-        opt_outs=tuple(sorted(optouts.in_page(html))),
+        licence=_licence(tree) if _has_licence(lowered) else None,
+        opt_outs=tuple(sorted(opt_outs)),
     )
+
+
+def _has_long_tag(html: str) -> bool:
+    """Whether a stretch of MAX_TAG_CHARS characters has no end of a tag; a look at some characters tells."""
+    start = 0
+    while len(html) - start > MAX_TAG_CHARS:
+        end = html.rfind(">", start, start + MAX_TAG_CHARS)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _open_formatting(html: str) -> int:
@@ -108,9 +122,9 @@ def _open_formatting(html: str) -> int:
     return sum(-1 if close else 1 for close in FORMATTING.findall(html))
 
 
-def _nesting(html: str) -> int:
+def _nesting(page: bytes) -> int:
     """How deep the tags of a page may nest, were none of them closed by implication: cheap, and mostly too high."""
-    data = np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
+    data = np.frombuffer(page, np.uint8)
     after = data[np.flatnonzero(data[:-1] == ord("<")) + 1]
     is_letter = ((after | 32) >= ord("a")) & ((after | 32) <= ord("z"))
     level = np.cumsum(is_letter.astype(np.int32) - (after == ord("/")))
@@ -132,14 +146,13 @@ def _check_depth(tree: HTMLTree) -> None:
         node = sibling
 
 
-def _has_licence(html: str) -> bool:
+def _has_licence(lowered: bytes) -> bool:
     """Whether a link may say rel=license; looking around the word is far cheaper than asking the tree."""
-    for word in ("icense", "ICENSE"):
-        at = html.find(word)
-        while at >= 0:
-            if REL_LICENSE.search(html, max(at - MAX_REL_CHARS, 0), at + len(word)):
-                return True
-            at = html.find(word, at + 1)
+    at = lowered.find(b"license")
+    while at >= 0:
+        if REL_LICENSE.search(lowered, max(at - MAX_REL_CHARS, 0), at + len(b"license")):
+            return True
+        at = lowered.find(b"license", at + 1)
     return False
 
 

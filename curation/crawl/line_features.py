@@ -105,23 +105,37 @@ LONG_WORDS = 15
 
 def features(page: Blocks, texts: list[str], title: str) -> np.ndarray:
     """float32[blocks, COLUMNS] for a page's blocks; `texts` are theirs without marks, `title` is the page's."""
+    rows = np.empty((len(COLUMNS), len(texts)), np.float32)
     line = _line_features(page, texts, title)
     words, stops, ends = line[0], line[7], line[10]
-    columns = [*line, *_phrases(texts)]
-    shiftable = np.stack([line[LINE_COLUMNS.index(name)] for name in SHIFTED])
-    for shift in NEIGHBOURS:
-        columns += [*shifted(shiftable, shift)]
     link_words = line[3] * words
-    columns += _surroundings(page, words, link_words, stops, line[13])
-    columns += _places(page, words, link_words, ends, line)
+    shiftable = np.stack([line[LINE_COLUMNS.index(name)] for name in SHIFTED])
+    parts = [
+        line,
+        _phrases(texts),
+        *(shifted(shiftable, shift) for shift in NEIGHBOURS),
+        _surroundings(page, words, link_words, stops, line[13]),
+        _places(page, words, link_words, ends, line),
+    ]
+    end = 0
+    for part in parts:
+        start, end = end, end + len(part)
+        for place, column in zip(range(start, end), part, strict=True):
+            rows[place] = column
+    _flags(page, rows[end:])
+    return rows.T
+
+
+def _flags(page: Blocks, out: np.ndarray) -> None:
+    """What the names of each block's elements say: of the nearest two, then of all, each bit a row of `out`."""
     elements = np.array(page.elements, np.int64)
-    bits = np.array([page.bits, page.inherited], np.uint64)
+    bits = np.array([page.bits, page.inherited], "<u8")
     own = bits[0][elements]
     parents = np.array(page.parents, np.int64)[elements]
-    own = own | np.where(parents >= 0, bits[0][parents], np.uint64(0))
-    places = np.arange(len(NAMES), dtype=np.uint64)[:, None]
-    flags = [(b[None, :] >> places & np.uint64(1)).astype(np.float32) for b in (own, bits[1][elements])]
-    return np.concatenate([np.array(columns, np.float32), *flags]).T
+    own |= np.where(parents >= 0, bits[0][parents], np.uint64(0))
+    both = np.stack([own, bits[1][elements]])
+    flags = np.unpackbits(both.view(np.uint8).reshape(2, -1, 8), axis=2, bitorder="little")
+    out.reshape(2, len(NAMES), -1)[:] = flags[:, :, : len(NAMES)].transpose(0, 2, 1)
 
 
 def _line_features(page: Blocks, texts: list[str], title: str) -> list[np.ndarray]:
@@ -206,7 +220,7 @@ def shifted(values: np.ndarray, shift: int) -> np.ndarray:
 
 def _surroundings(
     page: Blocks, words: np.ndarray, link_words: np.ndarray, stops: np.ndarray, kinds: np.ndarray
-) -> list[np.ndarray]:
+) -> np.ndarray:
     """What the elements around each block hold: the nearest, its parent, and so on."""
     sums = np.zeros((4, len(words) + 1))
     np.cumsum([words, link_words, stops, kinds == 0], axis=1, out=sums[:, 1:])
@@ -233,7 +247,7 @@ def _surroundings(
         ],
         axis=1,
     )
-    return [*columns.reshape(-1, len(words))]
+    return columns.reshape(-1, len(words))
 
 
 def _wider(parents: np.ndarray, held: np.ndarray) -> np.ndarray:

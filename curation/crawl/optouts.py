@@ -21,11 +21,13 @@ SEARCHED_CHARS = 500_000
 
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 META = re.compile(r"<meta\b[^<>]{1,2000}", re.IGNORECASE)
+MAX_META_BYTES = 4 * 2_010
 NAME = re.compile(
     r"""\bname\s*=\s*["']?\s*(robots|tdm-reservation|[a-z0-9-]{0,40}bot(?:-[a-z0-9-]{1,40})?|google-extended|googleother"""
     r"""|applebot-extended|slurp|teoma|yandex|baiduspider)(?=["'\s/]|$)""",
     re.IGNORECASE,
 )
+HINT = re.compile(rb"\bname\s*=[\"'\s]*(?:robots|tdm-|[a-z0-9-]*bot|google|applebot|slurp|teoma|yandex|baidu)")
 WORDS = re.compile("|".join([*sorted(DIRECTIVES), TDM]), re.IGNORECASE)
 CONTENT = re.compile(r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
@@ -47,20 +49,27 @@ def in_headers(headers: Mapping[str, str]) -> set[str]:
     return found | ({TDM} if headers.get(TDM, "").strip() == "1" else set())
 
 
+def hinted(lowered: bytes) -> bool:
+    """Whether a page, in small letters, may opt out: most do not, and telling so must cost less than taking comments out."""
+    at = lowered.find(b"<meta")
+    while at >= 0:
+        following = lowered.find(b"<meta", at + 1)
+        end = at + MAX_META_BYTES if following < 0 else min(at + MAX_META_BYTES, following)
+        tag = lowered[at:end].partition(b">")[0]
+        if (b"no" in tag or b"tdm-" in tag) and HINT.search(tag) and WORDS.search(tag.decode("utf-8", "replace")):
+            return True
+        at = following
+    return False
+
+
 def in_page(html: str) -> set[str]:
     """The opt-outs in a page's meta tags, whether for all robots or for one that the tag names.
 
     >>> sorted(in_page('<meta name="robots" content="noai"><META CONTENT="noindex" NAME="CCBot">'))
     ['ccbot:noindex', 'noai']
     """
-    html = html[:SEARCHED_CHARS]
-    # Most pages have nothing of this kind; telling so must not cost them what taking comments out would.
-    written_small = "<META" not in html and "<Meta" not in html
-    tags = (tag.partition(">")[0] for tag in html.split("<meta")[1:]) if written_small else META.findall(html)
-    if not any(WORDS.search(tag) and NAME.search(tag) for tag in tags):
-        return set()
     found: set[str] = set()
-    for tag in META.finditer(COMMENT.sub("", html)):
+    for tag in META.finditer(COMMENT.sub("", html[:SEARCHED_CHARS])):
         name, content = NAME.search(tag[0]), CONTENT.search(tag[0])
         if not name or not content:
             continue

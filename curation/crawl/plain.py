@@ -15,6 +15,7 @@ def clean(text: str) -> str:
     >>> clean("a\\r\\nsoft\\xadware \\x00 \\n\\n\\n\\n b")
     'a\\nsoftware\\n\\n b'
     """
-    text = INVISIBLE.sub("", SPACES.sub(" ", LINE_ENDS.sub("\n", text)))
-    text = "\n".join(line.rstrip(" \t\u3000") for line in text.split("\n"))
-    return BLANK_LINES.sub("\n\n", text).strip("\n")
+    lines = text.split("\n")
+    if not all(map(str.isprintable, lines)):
+        lines = INVISIBLE.sub("", SPACES.sub(" ", LINE_ENDS.sub("\n", text))).split("\n")
+    return BLANK_LINES.sub("\n\n", "\n".join([line.rstrip(" \t\u3000") for line in lines])).strip("\n")

@@ -1,6 +1,8 @@
 """What each tag of a page means for its text, looked up by the tag as the parser writes it."""
 
-from gristmill.curation.crawl.attributes import TAG_BITS, attribute_bits
+import re
+
+from gristmill.curation.crawl.attributes import is_unseen
 
 RAW = {
     name: "/" + name
@@ -36,18 +38,22 @@ CODE_TAGS = {slash + tag: TICK for tag in ("code", "kbd", "samp", "tt") for slas
 STRONG_TAGS = {"b": BOLD, "strong": BOLD, "/b": END_BOLD, "/strong": END_BOLD}
 MARKS = str.maketrans("", "", BOLD + END_BOLD + TICK)
 
-INLINE_TAGS = frozenset({"br", "a", "/a", "hr", "button", "img", *CODE_TAGS, *STRONG_TAGS})
+INLINE_TAGS = frozenset({"br", "hr", "img", *CODE_TAGS, *STRONG_TAGS})
 
-IS_BLOCK, IS_END, IS_INLINE, IS_RAW, IS_COMMENT, IS_OTHER = range(1, 7)
+IS_BLOCK, IS_END, IS_LINK, IS_LINK_END, IS_INLINE, IS_LEFT_OUT, IS_OTHER, IS_RAW, IS_COMMENT = range(1, 10)
 KIND_OF_TAG = (
-    dict.fromkeys(INLINE_TAGS, IS_INLINE)
+    {"a": IS_LINK, "/a": IS_LINK_END, "button": IS_LEFT_OUT}
+    | dict.fromkeys(INLINE_TAGS, IS_INLINE)
     | dict.fromkeys(BLOCK_TAGS, IS_BLOCK)
     | dict.fromkeys(("/" + tag for tag in BLOCK_TAGS), IS_END)
     | dict.fromkeys(RAW, IS_RAW)
 )
 
-Tag = tuple[int, str, int, str, bool, bool]
-"""Kind, name, bits, end tag, whether tight, whether special."""
+RENDERED_MATH = re.compile(r'\bclass="(?:katex-html|MathJax(?:_Preview|_Display|_CHTML|_SVG)?\b|mjx-chtml|MJX-)')
+"""Formulas as a script has drawn them; their source stands beside."""
+
+Tag = tuple[int, str, bool, str, bool, bool]
+"""Kind, name, whether unseen, end tag, whether tight, whether special."""
 
 KNOWN_TAGS: dict[str, Tag] = {}
 """Tags as they stand between "<" and ">", of all pages so far; most come again and again."""
@@ -58,16 +64,29 @@ MAX_KNOWN_TAGS, MAX_KNOWN_CHARS = 20_000, 500
 def tag_of(tag: str) -> Tag:
     """What a tag is; remembered, without its attributes where they mean nothing here."""
     end = tag.find(" ")
-    name = tag[:end] if end > 0 else tag
-    if end > 0 and name not in BLOCK_TAGS:
-        return KNOWN_TAGS.get(name) or tag_of(name)
+    if end < 0:
+        return _remembered(tag, _bare(tag))
+    name = tag[:end]
+    info = KNOWN_TAGS.get(name) or tag_of(name)
+    if info[0] == IS_OTHER and RENDERED_MATH.search(tag) and name not in VOID:
+        return _remembered(tag, (IS_LEFT_OUT, *info[1:]))
+    if info[0] != IS_BLOCK:
+        return info
+    return _remembered(tag, (IS_BLOCK, name, True, *info[3:]) if is_unseen(tag) else info)
+
+
+def _bare(name: str) -> Tag:
+    """What a tag without attributes is."""
     kind = KIND_OF_TAG.get(name, IS_COMMENT if name.startswith("!--") else IS_OTHER)
+    if name.startswith("mjx-"):
+        kind = IS_LEFT_OUT
     if kind == IS_BLOCK:
-        bits = TAG_BITS.get(name, 0) | (attribute_bits(tag) if end > 0 else 0)
-        info = (kind, name, bits, "/" + name, name in TIGHT, name in SPECIAL)
-    else:
-        bare = name[1:]
-        info = (kind, bare if kind == IS_END else name, 0, "", bare in TIGHT, bare in SPECIAL)
+        return kind, name, False, "/" + name, name in TIGHT, name in SPECIAL
+    bare = name[1:]
+    return kind, bare if kind == IS_END else name, False, "", bare in TIGHT, bare in SPECIAL
+
+
+def _remembered(tag: str, info: Tag) -> Tag:
     if len(tag) <= MAX_KNOWN_CHARS:
         if len(KNOWN_TAGS) >= MAX_KNOWN_TAGS:
             KNOWN_TAGS.clear()

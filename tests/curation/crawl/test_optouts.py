@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.curation.crawl.optouts import DIRECTIVES, TDM, in_headers, in_page
+from gristmill.curation.crawl.optouts import DIRECTIVES, TDM, hinted, in_headers, in_page
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,51 @@ def test_reservation_of_text_and_data_mining():
 )
 def test_meta_tags_for_all_and_for_one(html, found):
     assert in_page(html) == found
+    assert hinted(html.encode().lower()) or not found
 
 
-@given(st.text(st.sampled_from("<meta nrobs=\"'content,i:->!"), max_size=200))
+def test_few_pages_are_asked_in_earnest():
+    for html in ('<meta charset=utf-8><meta name="robots" content="index, follow"><p>none</p>', "<meta", "", "noai"):
+        assert not hinted(html.encode())
+
+
+PARTS = [
+    "<meta ",
+    "<META ",
+    "name=",
+    "NAME = '",
+    '"',
+    "'",
+    "robots",
+    "gptbot",
+    "content=",
+    "noai",
+    "none",
+    ">",
+    "<!--",
+    "-->",
+    " ",
+    "\n",
+    "ä",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=40).map("".join))
 def test_any_text_has_an_answer(text):
-    found = in_page(text) | in_headers({"x-robots-tag": text, "tdm-reservation": text})
+    found = in_page(text)
+    assert hinted(text.encode().lower()) or not found
+    found |= in_headers({"x-robots-tag": text, "tdm-reservation": text})
     assert {word.rpartition(":")[2] for word in found} <= DIRECTIVES | {TDM}
 
 
 def test_no_page_takes_long():
-    for html in ("<meta " * 80_000, "<meta name=" * 40_000, "<!--" * 100_000 + "<meta name=robots content=x>"):
+    for html in (
+        "<meta " * 80_000,
+        "<meta name=" * 40_000,
+        "<meta no name= " * 30_000,
+        "<!--" * 100_000 + "<meta name=robots content=x>",
+    ):
         started = time.process_time()
         in_page(html)
+        hinted(html.encode())
         assert time.process_time() - started < 1
