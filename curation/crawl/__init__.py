@@ -24,7 +24,7 @@ from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted
 
-VERSION = 3
+VERSION = 4
 
 PARAMS = CrawlParams
 

@@ -5,13 +5,17 @@ whose last post is missing would each be a line's error and a reader's loss.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
-from gristmill.curation.crawl.blocks import HEADING, ROW, Blocks
+from gristmill.curation.crawl.blocks import HEADING, ITEM, ROW, Blocks
 
 MIN_TABLE_SHARE = 0.5
 """A table stays whole if its kept rows hold this share of its words, and goes if they hold less."""
+
+MIN_LIST_SHARE = 0.5
+"""A list stays whole if its kept items hold this share of its words."""
 
 MIN_HEADING = 0.08
 """A heading right before kept text stays if it is at least so likely; a page's title (h1) there always does."""
@@ -31,6 +35,8 @@ def completed(page: Blocks, choice: np.ndarray, judged: np.ndarray, words: np.nd
     _records(page, choice, judged, words)
     if ROW in page.kinds:
         _tables(page, choice, words)
+    if ITEM in page.kinds:
+        _lists(page, choice, words)
     if HEADING in page.kinds:
         _headings(page, choice, judged)
     return choice
@@ -58,15 +64,28 @@ def _records(page: Blocks, choice: np.ndarray, judged: np.ndarray, words: np.nda
 
 
 def _tables(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
-    tables: dict[int, list[int]] = defaultdict(list)
-    for i, kind in enumerate(page.kinds):
-        if kind == ROW:
-            tables[page.parents[page.elements[i]]].append(i)
-    for rows in tables.values():
+    for rows in _siblings(page, ROW):
         held = np.maximum(words[rows], 1)
         kept = held[choice[rows]].sum()
         if kept:
             choice[rows] = kept >= MIN_TABLE_SHARE * held.sum()
+
+
+def _lists(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
+    """A list of which half was kept stays whole; what else of it was kept stays too, since menus are lists as well."""
+    for items in _siblings(page, ITEM):
+        held = np.maximum(words[items], 1)
+        if held[choice[items]].sum() >= MIN_LIST_SHARE * held.sum():
+            choice[items] = True
+
+
+def _siblings(page: Blocks, kind: int) -> Iterable[list[int]]:
+    """The blocks of a kind, those together whose elements have one parent."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for i, is_kind in enumerate(page.kinds):
+        if is_kind == kind:
+            found[page.parents[page.elements[i]]].append(i)
+    return found.values()
 
 
 def _headings(page: Blocks, choice: np.ndarray, judged: np.ndarray) -> None:

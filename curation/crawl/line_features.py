@@ -40,9 +40,9 @@ PHRASE_NAMES = tuple(PHRASES)
 PHRASE_OF = {word: group for group, words in enumerate(PHRASES.values()) for word in words.split()}
 NO_PHRASE, NEXT_BLOCK = -2, -1
 PHRASE_OF["\n"] = NEXT_BLOCK
-WORD = re.compile(r"[^\W\d_]+|[©€\n]")
+WORD = re.compile(r"\w+|[©€\n]")
 
-HEAD_CHARS = 100
+HEAD_CHARS = 60
 """Words are looked for in so much of a block."""
 
 ANCESTORS = 4

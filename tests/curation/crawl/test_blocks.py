@@ -141,3 +141,16 @@ def test_raw_markup_is_read_in_linear_time(html):
     start = time.process_time()
     blocks(html)
     assert time.process_time() - start < 1
+
+
+def test_marks_without_words_are_no_block():
+    page = parsed("<p>one</p><p><b></b> <i><b> </b></i></p><div><code></code></div>", markdown=True)
+    assert page.texts == ["one"]
+
+
+def test_names_of_elements_are_the_same_whatever_came_before():
+    html = '<div class="post-body nav" id=siteFooter><p class=caption>text</p></div><section hidden2 class="">more</section>'
+    first = parsed(html)
+    for other in ("<p class=nav>x", '<div id="post-body nav"><p>x</div>', "".join(f"<p id=a{i}>x" for i in range(999))):
+        parsed(other)
+        assert parsed(html) == first

@@ -74,3 +74,10 @@ def test_heading_goes_with_the_text_below_it():
     page = page_of("<h2>About rye</h2><p>Rye stands the frost.<h2>Related</h2><a href=x>More</a>")
     found = completed(page, np.array([0, 1, 0, 0], bool), np.array([0.2, 0.9, 0.2, 0]), np.array([2.0, 4, 1, 1]))
     assert found.tolist() == [True, True, False, False]
+
+
+def test_list_of_which_half_is_kept_stays_whole():
+    page = page_of("<ol><li>Clean the grain.<li>Wet the grain.</ol><ul><li>Home<li>Shop<li>The mill and us</ul>")
+    words, judged = np.array([3.0, 3, 1, 1, 4]), np.full(5, 0.02)
+    found = completed(page, np.array([1, 0, 0, 1, 0], bool), judged, words)
+    assert found.tolist() == [True, True, False, True, False]
