@@ -25,6 +25,7 @@ from gristmill.manifests.explain import plan_lines
 from gristmill.manifests.progress import ConsoleProgress, numbers
 from gristmill.manifests.runner import Place, StepState, open_context, run, survey
 from gristmill.manifests.schema import Loaded
+from gristmill.manifests.settings import SettingError
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status as run_status
 from gristmill.manifests.why import NotFound, explain_document
@@ -304,6 +305,43 @@ def why(
         console.print(line, markup=False)
 
 
+@app.command("whatif")
+def whatif_command(
+    manifest: ManifestPath,
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="A change, such as web.filters.gopher.min_words=40; null: off."
+        ),
+    ],
+    dedup: Annotated[bool, typer.Option("--dedup", help="Resolve duplicates again for the changed set.")] = False,
+    examples: Annotated[int, typer.Option("--examples", min=0, help="Examples of each sort.")] = 5,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Say which documents and tokens would come and go if rules were other ones; nothing is run."""
+    from gristmill.manifests.whatif import lines, whatif
+
+    loaded = schema.load(manifest)
+    found = whatif(loaded, Place.of(loaded, store, runs), settings, dedup, examples)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    what = "after deduplication" if dedup else "by the filters"
+    for unit in ("documents", "tokens"):
+        if found["total"][unit] is None:
+            continue
+        table = Table("source", "language", "kept now", "would come", "would go", "kept then", title_justify="left")
+        table.title = f"{unit} kept {what}"
+        for group in [*found["groups"], {"source": "all", "language": "", **found["total"]}]:
+            cells = [f"{group[unit][name]:,}" for name in ("kept_now", "come", "go", "kept_then")]
+            table.add_row(group["source"], group["language"] or "", *cells)
+        console.print(table)
+    for line in lines(found):
+        console.print(line, markup=False)
+
+
 @app.command("schema")
 def schema_command() -> None:
     """Print the manifest's JSON Schema, for editors."""
@@ -323,7 +361,7 @@ def main() -> None:
         if problems > 1:
             print(f"{problems} problems", file=sys.stderr)
         sys.exit(1)
-    except (RunStopped, NotFound, TrainingError) as error:
+    except (RunStopped, NotFound, SettingError, TrainingError) as error:
         print(f"gristmill: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:

@@ -310,7 +310,11 @@ class Loaded:
 
 def load(path: Path) -> Loaded:
     """Read and check a manifest (YAML, or JSON). Raises ManifestError with every problem found."""
-    lines = SourceLines.read(path)
+    return checked(path, SourceLines.read(path))
+
+
+def checked(path: Path, lines: SourceLines) -> Loaded:
+    """A manifest of data that were read before, or changed since. Raises ManifestError with every problem found."""
     data = {"name": path.stem, **lines.data}
     try:
         manifest = Manifest.model_validate(data)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gristmill.curation import decontaminate as decontamination
 from gristmill.curation import features, language, leaks, ledger, minhash, own, pii, shards
@@ -68,6 +69,7 @@ def measure(unit: Unit, out: Path) -> Counts:
             pa.field("language", pa.string()),
             pa.field("language_score", pa.float32()),
             pa.field("content_hash", pa.string()),
+            pa.field("num_bytes", pa.int64()),
             *features.FEATURES,
             pa.field("cuts_fineweb", SPAN_TYPE),
             pa.field("cuts_c4", SPAN_TYPE),
@@ -89,6 +91,7 @@ def measure(unit: Unit, out: Path) -> Counts:
                 pa.array(labels, pa.string()) if labels is not None else pa.nulls(n, pa.string()),
                 pa.array(scores, pa.float32()) if scores is not None else pa.nulls(n, pa.float32()),
                 pa.array([content_hash(s) for s in strings]),
+                pc.binary_length(texts).cast(pa.int64()),
                 *(measured.table[name].combine_chunks() for name in features.FEATURES.names),
                 measured.cuts.cast(SPAN_TYPE),
                 measured.cuts_c4.cast(SPAN_TYPE),

@@ -1,0 +1,245 @@
+"""What a change of rules would do: the answer is that of a run, document by document, and nothing is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gristmill.curation import shards
+from gristmill.manifests import schema
+from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.runner import Place, open_context, survey
+from gristmill.manifests.settings import SettingError, changed
+from gristmill.manifests.whatif import whatif
+from tests.manifests import corpus
+from tests.manifests.test_run import command, go
+
+GERMAN = "Der alte Weg zum Hafen führt am Fluss entlang, und wer ihn geht, hat meistens viel Zeit dafür. " * 3
+RULES = "def length(text):\n    return 1 / (len(text) - 17) + len(text)\n"
+MANIFEST = """\
+name: asked
+sources:
+  web.pages:
+    kind: text
+    paths: [pages.jsonl]
+    columns: {meta: [votes, tags]}
+    filters:
+      - gopher_quality: {min_words: 50, max_bullet_lines: null}
+      - {name: popular, feature: meta.votes, op: ">=", threshold: 2, absent: drop}
+      - {name: tagged, feature: meta.tags, op: not in, threshold: [spam]}
+      - {name: long, rule: "my_rules:length", op: ">=", threshold: 30}
+  letters: {kind: text, paths: [letters.jsonl]}
+curate:
+  languages: {keep: [en], min_score: 0.3}
+  dedup: {prefer: [letters]}
+tokenizer: {vocab_size: 300}
+"""
+
+
+def make(folder: Path) -> Path:
+    rows = [
+        {"text": corpus.document(n, 4 * (1 + n % 4)), "votes": n % 5, "tags": ["a", "spam"][n % 7 == 0]}
+        for n in range(48)
+    ]
+    rows += [{"text": corpus.document(100 + n), "votes": "9"} for n in range(6)] + [{"text": GERMAN, "votes": 3}]
+    rows += [{"text": "q" * 17, "votes": 9}, {"text": "of the seventeen.", "votes": 9}, {"text": corpus.document(200)}]
+    rows += [{"text": "of the harbour and the road that people have"}]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus.write_jsonl(
+        folder / "letters.jsonl", [corpus.document(n, 4 * (1 + n % 4)) for n in range(0, 60, 2)] + ["Hi."]
+    )
+    (folder / "my_rules.py").write_text(RULES)
+    (folder / "asked.yaml").write_text(MANIFEST.replace("    columns: {meta: [votes, tags]}\n", ""))
+    return folder / "asked.yaml"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("asked")
+    manifest = make(root / "data")
+    go(manifest, root, until="tokens")
+    return manifest, root
+
+
+def ask(finished: tuple[Path, Path], *settings: str, **options) -> dict:
+    manifest, root = finished
+    loaded = schema.load(manifest)
+    return whatif(loaded, Place.of(loaded, root / "store", root / "runs"), settings, **{"examples": 10_000, **options})
+
+
+def kept(loaded: schema.Loaded, root: Path, dedup: bool) -> set[str]:
+    """Ids that a finished run keeps after its filters, or after deduplication."""
+    place = Place.of(loaded, root / "store", root / "runs")
+    context = open_context(loaded, place, as_run=True)
+    list(survey(context, place, "shards"))
+    found: set[str] = set()
+    for (source, name), record in context.records["filter"].items():
+        paths = [record.folder / "verdicts.arrow"]
+        if dedup:
+            paths.append(context.records["dedup"][(None, "dedup")].folder / source / name / "duplicates.arrow")
+        tables = [shards.read_table(path, ["id", "rule"]).to_pylist() for path in paths]
+        found |= {rows[0]["id"] for rows in zip(*tables, strict=True) if all(row["rule"] is None for row in rows)}
+    return found
+
+
+CHANGES = [
+    ["web.pages.filters.gopher.min_words=30"],
+    ["sources.web.pages.filters.gopher_quality.min_words=120", "web.pages.filters.popular=null"],
+    ["web.pages.filters.custom.long=400"],
+    ["web.pages.filters.gopher.min_words=null", "web.pages.filters.gopher.min_mean_word_length=1"],
+    ["web.pages.filters.tagged=[a]"],
+    ["web.pages.filters=[{gopher_quality: {min_stop_words: 3}}, {feature: meta.votes, op: in, threshold: [0, '9']}]"],
+    ["letters.filters=[]", "web.pages.filters.popular=null"],
+    ["letters.filters.text.min_words=60"],
+    ["curate.languages.min_score=0.99"],
+    ["curate.languages.keep=[en, de]", "web.pages.filters.gopher.min_stop_words=0"],
+    ["web.pages.languages.keep=[de]"],
+    ["letters.skip=[filters]", "web.pages.skip=[filters]"],
+]
+
+
+@pytest.mark.parametrize("dedup", [False, True])
+@pytest.mark.parametrize("settings", CHANGES, ids=lambda s: s[0])
+def test_the_answer_is_that_of_a_run(finished, tmp_path, settings, dedup):
+    manifest, root = finished
+    found = ask(finished, *settings, dedup=dedup)
+    after = changed(schema.load(manifest), settings)
+    copy = tmp_path / "asked.yaml"
+    data = {
+        **after.lines.data,
+        "sources": {
+            k: {**v, "paths": [str(manifest.parent / p) for p in v["paths"]]}
+            for k, v in after.lines.data["sources"].items()
+        },
+    }
+    del data["tokenizer"]
+    copy.write_text(json.dumps(data))
+    (tmp_path / "my_rules.py").write_text(RULES)
+    now = kept(schema.load(manifest), root, dedup)
+    locators = {id_: locator for id_, locator in _locators(schema.load(manifest), root)}
+    go(copy, tmp_path, until="shards")
+    loaded = schema.load(copy)
+    then_paths = dict(_locators(loaded, tmp_path))
+    then = {Path(then_paths[i]).name for i in kept(loaded, tmp_path, dedup)}
+    before = {Path(locators[i]).name for i in now}
+    assert {Path(e["locator"]).name for e in found["come"]} == then - before
+    assert {Path(e["locator"]).name for e in found["go"]} == before - then
+    counts = found["total"]["documents"]
+    assert (counts["kept_now"], counts["kept_then"]) == (len(before), len(then))
+    assert counts["kept_then"] == counts["kept_now"] + counts["come"] - counts["go"]
+
+
+def _locators(loaded: schema.Loaded, root: Path):
+    place = Place.of(loaded, root / "store", root / "runs")
+    context = open_context(loaded, place, as_run=True)
+    list(survey(context, place, "extract"))
+    for record in context.records["extract"].values():
+        table = shards.read_table(record.folder / "texts.arrow", ["id", "locator"])
+        yield from zip(table["id"].to_pylist(), table["locator"].to_pylist(), strict=True)
+
+
+def test_the_changes_of_these_tests_let_documents_come_and_go(finished):
+    totals = [ask(finished, *settings)["total"]["documents"] for settings in CHANGES]
+    assert [bool(t["come"] or t["go"]) for t in totals] == [True] * len(CHANGES)
+
+
+def test_a_document_that_a_function_fails_on_would_be_dropped_by_it_once_nothing_else_drops_it(finished):
+    found = ask(finished, "web.pages.filters=[{rule: 'my_rules:length', name: long, op: '>=', threshold: 1}]")
+    ids = {example["locator"] for example in found["come"]}
+    assert ids
+    assert not [locator for locator in ids if locator.endswith(("#55", "#56"))]  # texts of 17 characters
+
+
+def test_nothing_is_written_and_a_question_that_changes_nothing_says_so(finished):
+    _, root = finished
+    before = {path: path.stat().st_mtime_ns for folder in ("store", "runs") for path in (root / folder).rglob("*")}
+    total = ask(finished, "web.pages.filters.gopher.min_words=50", dedup=True)["total"]
+    after = {path: path.stat().st_mtime_ns for folder in ("store", "runs") for path in (root / folder).rglob("*")}
+    assert before == after
+    assert (total["documents"]["come"], total["documents"]["go"]) == (0, 0)
+
+
+def test_tokens_are_counted_where_documents_were_encoded_and_estimated_by_bytes_where_not(finished):
+    manifest, root = finished
+    loaded = schema.load(manifest)
+    place = Place.of(loaded, root / "store", root / "runs")
+    context = open_context(loaded, place, as_run=True)
+    list(survey(context, place))
+    encoded = sum(record.counts["tokens"] for record in context.records["tokens"].values())
+    found = ask(finished, "web.pages.filters.popular=null", dedup=True)
+    assert found["total"]["tokens"]["kept_now"] == encoded
+    assert found["total"]["estimated_documents"]["kept_now"] == 0
+    assert found["total"]["estimated_documents"]["come"] == found["total"]["documents"]["come"] > 0
+    assert found["total"]["tokens"]["come"] > 0
+    assert any("estimated: their bytes" in note for note in found["notes"])
+    assert sum(group["tokens"]["kept_then"] for group in found["groups"]) == found["total"]["tokens"]["kept_then"]
+
+
+def test_an_example_shows_the_value_against_both_thresholds(finished):
+    (example, *_) = ask(finished, "web.pages.filters.gopher.min_words=30")["come"]
+    assert example["rule"] == "gopher.min_words"
+    assert (example["old_threshold"], example["new_threshold"]) == (50.0, 30.0)
+    assert 30 <= example["value"] < 50
+    assert example["locator"].startswith("pages.jsonl#")
+    assert len(example["excerpt"]) > 20
+
+
+def test_deduplication_is_said_to_be_left_out_unless_it_is_asked_for(finished):
+    setting = "web.pages.filters.gopher.min_words=30"
+    assert any("deduplication is not counted" in note for note in ask(finished, setting)["notes"])
+    assert not any("deduplication" in note for note in ask(finished, setting, dedup=True)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("web.pages.filters.gopher.min_wrds=3", "did you mean 'gopher.min_words'?"),
+        ("webb.filters.gopher.min_words=3", "unknown source 'webb'"),
+        ("leters.filters=[]", "did you mean 'letters'?"),
+        ("web.pages.filters.c4.min_sentences=3", "set web.pages.filters=[...] as a whole"),
+        ("web.pages.filters.gopher.min_words=many", "threshold is 'many'"),
+        ("web.pages.filters.gopher.min_words", "write path=value"),
+        ("curate.langages.min_score=0.5", "did you mean 'languages'?"),
+        ("web.pages.filters=[gohper]", "did you mean 'gopher'?"),
+        ("web.pages.filters=[{feature: num_wrds, op: '>', threshold: 1}]", "did you mean 'num_words'?"),
+        ("letters.filters=[{rule: 'my_rules:length', op: '>', threshold: 1}]", "my_rules:length was never measured"),
+        ("letters.filters=dolma_web", "was never measured"),
+        ("letters.paths=[pages.jsonl]", "other"),
+    ],
+)
+def test_what_cannot_be_followed_is_answered_with_advice(finished, setting, message):
+    with pytest.raises(SettingError) as error:
+        ask(finished, setting)
+    assert message in str(error.value)
+
+
+def test_a_value_that_no_document_has_is_said_to_be_missing(finished):
+    found = ask(finished, "letters.filters=[{feature: meta.votse, op: '>', threshold: 1}]")
+    assert "no document of letters has meta.votse: it was never measured or recorded" in found["notes"]
+
+
+def test_a_run_that_has_not_come_so_far_is_told_what_to_run(tmp_path):
+    manifest = make(tmp_path / "data")
+    go(manifest, tmp_path, until="measure")
+    with pytest.raises(RunStopped, match=r"gristmill run .*asked.yaml --until filter"):
+        ask((manifest, tmp_path), "letters.filters=[]")
+    go(manifest, tmp_path, until="filter")
+    found = ask((manifest, tmp_path), "letters.filters=[]")
+    assert found["total"]["tokens"] is None
+    assert any("--until tokens" in note for note in found["notes"])
+
+
+def test_the_command_shows_tables_and_examples_to_people_and_json_to_programs(finished):
+    manifest, root = finished
+    where = ["--store", root / "store", "--runs", root / "runs", "--set", "web.pages.filters.gopher.min_words=30"]
+    shown = command("whatif", manifest, *where)
+    assert shown.returncode == 0, shown.stderr
+    assert "would come" in shown.stdout
+    assert "(threshold 50 -> 30)" in shown.stdout
+    found = json.loads(command("whatif", manifest, *where, "--json", "--examples", 1).stdout)
+    assert set(found) == {"manifest", "settings", "deduplicated", "total", "groups", "notes", "come", "go"}
+    assert len(found["come"]) == 1
+    wrong = command("whatif", manifest, "--set", "letters.filters.min_wrds=3")
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+    assert "did you mean" in wrong.stderr
