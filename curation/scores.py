@@ -177,12 +177,16 @@ def _columns(file: File, params: ScoreFiles) -> Iterator[tuple[list[str | None],
     """The keys and the scores (float64, NaN where there is none) of a file, batch by batch; nothing else of it is read."""
     name, open_file = file
     with open_file() as stream, _explained(name):
-        for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, columns=[params.key_column, params.column]):
-            score = batch.column(params.column)
-            if pa.types.is_boolean(score.type):
-                score = score.cast(pa.int8())
-            numbers = score.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            yield batch.column(params.key_column).cast(pa.large_string()).to_pylist(), numbers + 0.0  # no -0.0
+        parquet = pq.ParquetFile(stream)
+        for group in range(parquet.num_row_groups):  # a reader of all groups at once keeps what it has read of each
+            wanted = {"row_groups": [group], "columns": [params.key_column, params.column], "use_threads": False}
+            for batch in parquet.iter_batches(BATCH_ROWS, **wanted):
+                score = batch.column(params.column)
+                if pa.types.is_boolean(score.type):
+                    score = score.cast(pa.int8())
+                numbers = score.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+                keys = batch.column(params.key_column).cast(pa.large_string()).to_pylist()
+                yield keys, numbers + 0.0  # no -0.0
 
 
 def hashed(keys: Sequence[str | None], join: str) -> np.ndarray:
