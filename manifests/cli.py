@@ -342,6 +342,28 @@ def whatif_command(
         console.print(line, markup=False)
 
 
+@app.command("sample")
+def sample_command(
+    manifest: ManifestPath,
+    rule: Annotated[str, typer.Option("--dropped-by", metavar="RULE", help="A rule as the ledger names it.")],
+    number: Annotated[int, typer.Option("-n", min=1, help="Documents of each sort.")] = 20,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Show documents that a rule drops, and documents that it just lets pass."""
+    from gristmill.manifests.look import lines, sample
+
+    loaded = schema.load(manifest)
+    found = sample(loaded, Place.of(loaded, store, runs), rule, number, source)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    for line in lines(found):
+        console.print(line, markup=False)
+
+
 @app.command("schema")
 def schema_command() -> None:
     """Print the manifest's JSON Schema, for editors."""

@@ -143,7 +143,8 @@ def _tokens(parts: Sequence[_Part]) -> tuple[list[np.ndarray], list[np.ndarray]]
     for part in parts:
         unknown = np.isnan(part.tokens)
         tokens, size = sums[part.source] if sums[part.source][1] else overall
-        counts.append(np.where(unknown, part.num_bytes * (tokens / size if size else np.nan), part.tokens))
+        # Whole numbers, so that what is kept then is what is kept now, with what comes and without what goes.
+        counts.append(np.where(unknown, np.rint(part.num_bytes * (tokens / size if size else np.nan)), part.tokens))
         estimated.append(unknown)
     return counts, estimated
 

@@ -173,6 +173,8 @@ def test_tokens_are_counted_where_documents_were_encoded_and_estimated_by_bytes_
     assert found["total"]["estimated_documents"]["come"] == found["total"]["documents"]["come"] > 0
     assert found["total"]["tokens"]["come"] > 0
     assert any("estimated: their bytes" in note for note in found["notes"])
+    t = found["total"]["tokens"]
+    assert t["kept_then"] == t["kept_now"] + t["come"] - t["go"]
     assert sum(group["tokens"]["kept_then"] for group in found["groups"]) == found["total"]["tokens"]["kept_then"]
 
 
