@@ -47,7 +47,7 @@ def parquet() -> bytes:
     [
         (LINES, "a.jsonl"),
         (b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n\r\n") + b"\n", "a.ndjson"),
-        (gzip.compress(LINES), "a.jsonl.gz"),
+        (gzip.compress(LINES, mtime=0), "a.jsonl.gz"),
         (zstandard.compress(LINES), "a.jsonl.zst"),
         (json.dumps(ROWS, indent=1).encode(), "a.json"),
         (parquet(), "a.parquet"),
@@ -105,7 +105,7 @@ def test_broken_quoting_loses_no_words():
         (b"version https://git-lfs.github.com/spec/v1\n", "a.jsonl", "git lfs pull"),
         (b'"' + b"x" * 200_000, "a.csv", "closing quote"),
         (parquet()[:-20], "a.parquet", "damaged"),
-        (gzip.compress(LINES)[:-20], "a.jsonl.gz", "truncated"),
+        (gzip.compress(LINES, mtime=0)[:-20], "a.jsonl.gz", "truncated"),
         (archive({"README.md": b""}), "a.tar.gz", "holds no .jsonl"),
         (archive({"x.jsonl": b"{"}), "a.tar.gz", r"member x.jsonl: line 1 is not JSON"),
         (b"no tar", "a.tar", "not a readable tar"),
