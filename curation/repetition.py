@@ -33,9 +33,11 @@ def ngram_repetition(
     One entry per token: `first`, where the same token stands first in its document, `counts`, how often the token that
     stands first here occurs there, and `token_type`; `lengths` (code points) has one per type of token, `offsets` (one
     more than documents) says which tokens are whose.
-    As in datatrove: the top n-gram is the most frequent one, the earlier of two that are equally frequent, and
+    As in Gopher's presets: the top n-gram is the most frequent one, the earlier of two that are equally frequent, and
     counts with a space between its words in every occurrence, also if it is the only one; of duplicate n-grams (5 and
     up) every occurrence but the first counts, without spaces, and after one that counts the search goes on behind it.
+    Datatrove forgets the n-grams that it steps over then, so it misses some that occur once more; here an occurrence is
+    found whatever stood before (`conforming_ngrams` follows datatrove exactly).
     """
 
     def chars_of(start: np.ndarray, n: int) -> np.ndarray:
