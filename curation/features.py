@@ -15,17 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.curation import conformance, line_modifiers, stop_words, whitespace_words, words
+from gristmill.curation import conformance, line_modifiers, stop_words, stretches, whitespace_words, words
 from gristmill.curation import lines as line_rules
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
 from gristmill.curation.compression import compressed_sizes
 from gristmill.curation.counts import largest, ratio, total
 from gristmill.curation.equals import first_equal, numbered
-from gristmill.curation.lines import LineMarks, Spans, TextLines
+from gristmill.curation.lines import LineMarks, Selected, Spans, TextLines
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
+from gristmill.curation.stretches import EndToEnd, Part
 from gristmill.curation.words import Lines, Types, hash_of
 
-VERSION: int = 5
+VERSION: int = 6
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""
@@ -180,7 +181,7 @@ class _Occurrences:
 
 
 GROUP_BYTES = 1 << 19
-"""Documents are measured in groups of about this size, so that memory follows the largest text, not the batch."""
+"""Documents are measured in groups of about this size, so that memory does not follow the batch."""
 
 
 def measure(
@@ -200,52 +201,104 @@ def measure(
     if texts.null_count:
         raise ValueError(f"{texts.null_count} of {len(texts)} texts are null; give documents without text as ''")
     labels = [None] * max(len(texts), 1) if languages is None or not len(texts) else list(languages)
-    parts = []
-    first = 0
-    for stream, num_chars, sizes in _groups(texts if len(texts) else pa.array([""])):
-        last = first + len(num_chars)
-        part = _measure_group(stream, num_chars, sizes, labels[first:last], variants)
-        parts.append(_conforming(part, stream, num_chars) if conforms_to else part)
-        first = last
-    columns, spans, spans_c4, spans_dclm, hashes, counts = zip(*parts, strict=True)
+    large = texts.cast(pa.large_string()) if len(texts) else pa.array([""], pa.large_string())
+    rows, cuts, num_hashes = [], [], []
+    hashes = EndToEnd()
+    for first, last in _groups(large):
+        group = large.slice(first, last - first)
+        columns, spans, num_words = _measure_texts(group, labels[first:last], variants, conforms_to, hashes)
+        rows.append(columns)
+        cuts.append(spans)
+        num_hashes.append(num_words)
     arrays = [
-        pa.array(np.concatenate([part[field.name] for part in columns]), field.type)
-        if field.name in columns[0]
-        else pa.nulls(first, field.type)
+        pa.array(np.concatenate([columns[field.name] for columns in rows]), field.type)
+        if field.name in rows[0]
+        else pa.nulls(len(large), field.type)
         for field in FEATURES
     ]
-    table = pa.Table.from_arrays(arrays, schema=FEATURES)
-    word_offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts))))[: len(texts) + 1]
+    table = pa.Table.from_arrays(arrays, schema=FEATURES).slice(0, len(texts))
+    of_variants = {variant: pa.concat_arrays([part[variant] for part in cuts])[: len(texts)] for variant in CUTS}
     return Measured(
-        table=table.slice(0, len(texts)),
-        cuts=pa.concat_arrays(spans)[: len(texts)],
-        cuts_c4=pa.concat_arrays(spans_c4)[: len(texts)],
-        cuts_dclm=pa.concat_arrays(spans_dclm)[: len(texts)],
-        word_hashes=np.concatenate(hashes),
-        word_offsets=word_offsets,
+        table=table,
+        cuts=of_variants["fineweb"],
+        cuts_c4=of_variants["c4"],
+        cuts_dclm=of_variants["dclm"],
+        word_hashes=hashes.whole(),
+        word_offsets=np.concatenate(([0], np.cumsum(np.concatenate(num_hashes))))[: len(texts) + 1],
     )
 
 
-def _groups(texts: pa.Array) -> Iterator[tuple[bytes, np.ndarray, np.ndarray]]:
-    """Whole documents, about `GROUP_BYTES` at a time: their bytes, each with a newline behind, how many code points each
-    has, and how many bytes a compressor makes of how many."""
-    large = pa.large_string()
-    closed = pc.binary_join_element_wise(texts.cast(large), pa.scalar("", large), pa.scalar("\n", large))
-    num_chars = pc.utf8_length(closed).to_numpy(zero_copy_only=False).astype(np.int64) - 1
-    _, offsets, values = closed.buffers()
-    offsets = np.frombuffer(offsets, dtype=np.int64)[closed.offset : closed.offset + len(closed) + 1]
+def _groups(texts: pa.Array) -> Iterator[tuple[int, int]]:
+    """Whole documents, about `GROUP_BYTES` at a time: the first, and the one behind the last. One that is measured in
+    stretches is by itself."""
+    offsets = _offsets(texts)
+    long = np.append(np.flatnonzero(np.diff(offsets) > stretches.STRETCH_BYTES), len(texts))
+    offsets = offsets + np.arange(len(offsets))  # with a newline behind each
     first = 0
-    while first < len(closed):
-        last = max(np.searchsorted(offsets, offsets[first] + GROUP_BYTES, side="right") - 1, first + 1)
-        edges = offsets[first : last + 1]
-        sizes = np.diff(edges) - 1, compressed_sizes(values, edges.tolist())
-        yield values[edges[0] : edges[-1]].to_pybytes(), num_chars[first:last], np.array(sizes)
+    while first < len(texts):
+        last = np.searchsorted(offsets, offsets[first] + GROUP_BYTES, side="right") - 1
+        last = max(min(last, long[np.searchsorted(long, first)]), first + 1)
+        yield int(first), int(last)
         first = last
 
 
-def _measure_group(
-    stream: bytes, num_chars: np.ndarray, sizes: np.ndarray, labels: Sequence[str | None], variants: bool
-) -> tuple:
+def _offsets(texts: pa.Array) -> np.ndarray:
+    """Where each large string starts in the buffer of their bytes, and where the last ends."""
+    return np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _measure_texts(
+    texts: pa.Array, labels: Sequence[str | None], variants: bool, conforms_to: str | None, hashes: EndToEnd
+) -> tuple[dict[str, np.ndarray], dict[str, pa.Array], np.ndarray]:
+    """Columns and line cuts of one of `_groups`, and how many word hashes of each document were added to `hashes`."""
+
+    def measured(stream: bytes, num_chars: np.ndarray) -> Part:
+        part, word_hashes = _measure_stream(stream, num_chars, labels, variants)
+        hashes.add(word_hashes)
+        return part
+
+    offsets = _offsets(texts)
+    size = int(offsets[-1] - offsets[0])
+    if len(texts) == 1 and size > stretches.STRETCH_BYTES and not conforms_to:
+        text = texts.buffers()[2].slice(int(offsets[0]), size)
+        part = stretches.measured(text, measured)
+        sizes = [size], compressed_sizes(text, [0, size + 1])
+        return *_with_cuts(part, np.array(sizes)), part.columns["num_words"]
+    large = pa.large_string()
+    closed = pc.binary_join_element_wise(texts, pa.scalar("", large), pa.scalar("\n", large))
+    num_chars = pc.utf8_length(closed).to_numpy(zero_copy_only=False).astype(np.int64) - 1
+    edges, values = _offsets(closed), closed.buffers()[2]
+    stream = values[edges[0] : edges[-1]].to_pybytes()
+    sizes = np.array((np.diff(edges) - 1, compressed_sizes(values, edges.tolist())))
+    part = measured(stream, num_chars)
+    columns, cuts = _with_cuts(part, sizes)
+    if conforms_to:
+        theirs = conformance.measured(stream, num_chars)
+        columns |= theirs.columns
+        for variant, suffix in AFTER_CUTS.items():
+            columns |= {name + suffix: values for name, values in theirs.after[variant].items()}
+            cuts[variant] = line_rules.span_array(*theirs.cuts[variant])
+    return columns, cuts, part.columns["num_words"]
+
+
+def _with_cuts(part: Part, sizes: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, pa.Array]]:
+    """A part's columns, with those that its line cuts and the documents' bytes before and after compression give."""
+    columns, cuts = dict(part.columns), {}
+    columns["compression_ratio"] = ratio(sizes[1], sizes[0])
+    for variant, selected in part.selected.items():
+        offsets, spans = line_rules.cuts(selected, part.starts)
+        cuts[variant] = line_rules.span_array(offsets, spans)
+        if variant in AFTER_CUTS:
+            gone = total(spans.end - spans.start, offsets)
+            columns["num_chars" + AFTER_CUTS[variant]] = columns["num_chars"] - gone
+    nothing = pa.nulls(len(part.starts) - 1, cuts["fineweb"].type)
+    return columns, {variant: cuts.get(variant, nothing) for variant in CUTS}
+
+
+def _measure_stream(
+    stream: bytes, num_chars: np.ndarray, labels: Sequence[str | None], variants: bool
+) -> tuple[Part, np.ndarray]:
+    """What is measured of whole documents with a newline behind each, and their word hashes."""
     group = _scan(stream, num_chars, variants)
     lines, starts = group.lines, group.starts
     of_lines = np.searchsorted(lines.start, starts)
@@ -260,33 +313,16 @@ def _measure_group(
     columns |= line_rules.of_kept_lines(values, np.ones(len(lines.end), dtype=bool), of_lines)
     columns |= _line_features(group, num_chars, of_lines)
     columns["newline_word_ratio"] = ratio(columns["num_newlines"], columns["num_tokens"])
-    columns["compression_ratio"] = ratio(sizes[1], sizes[0])
-    spans = []
+    selected = {}
     for variant, kept in line_rules.kept_lines(lines, group.marks).items():
-        cited = line_rules.within(lines, kept, group.citations)
-        offsets, cut = line_rules.cuts(lines, kept, cited, of_lines, starts)
         after = line_rules.of_kept_lines(values, kept, of_lines)
-        after["num_chars"] = num_chars - total(cut.end - cut.start, offsets)
-        columns |= {name + AFTER_CUTS[variant]: after[name] for name, _ in _AFTER}
-        spans.append(line_rules.span_array(offsets, cut))
+        columns |= {name + AFTER_CUTS[variant]: value for name, value in after.items()}
+        selected[variant] = Selected(lines, kept, line_rules.within(lines, kept, group.citations), of_lines)
     if group.variants:
-        values, cut = _variants(group, group.variants, tokens, of_lines)
-        columns |= values
-        spans.append(cut)
-    else:
-        spans.append(pa.nulls(len(num_chars), spans[0].type))
+        of_variants, selected["dclm"] = _variants(group, group.variants, tokens, of_lines)
+        columns |= of_variants
     word_hashes = group.types.folded.take(group.token_type)[group.types.is_word.take(group.token_type)]
-    return columns, *spans, word_hashes, columns["num_words"]
-
-
-def _conforming(part: tuple, stream: bytes, num_chars: np.ndarray) -> tuple:
-    """What `_measure_group` gives, with datatrove's features and cuts of C4's lines in the place of ours."""
-    columns, _, _, *rest = part
-    theirs = conformance.measured(stream, num_chars)
-    columns = columns | theirs.columns
-    for variant, suffix in AFTER_CUTS.items():
-        columns |= {name + suffix: values for name, values in theirs.after[variant].items()}
-    return columns, *(line_rules.span_array(*theirs.cuts[variant]) for variant in AFTER_CUTS), *rest
+    return Part(columns, selected, starts), word_hashes
 
 
 def _placed(group: _Group, found: _Occurrences) -> whitespace_words.PlacedTokens:
@@ -303,8 +339,8 @@ def _placed(group: _Group, found: _Occurrences) -> whitespace_words.PlacedTokens
 
 def _variants(
     group: _Group, seen: _Seen, tokens: whitespace_words.PlacedTokens, of_lines: np.ndarray
-) -> tuple[dict[str, np.ndarray], pa.Array]:
-    """The features of Dolma, DCLM and the Common Pile, and the cuts of DCLM."""
+) -> tuple[dict[str, np.ndarray], Selected]:
+    """The features of Dolma, DCLM and the Common Pile, and what DCLM's line modifiers leave."""
     separated = whitespace_words.separated(tokens)
     of_all_lines = np.searchsorted(seen.lines.start, group.starts)
     columns = whitespace_words.measure(tokens, seen.lines, separated, of_all_lines)
@@ -312,8 +348,7 @@ def _variants(
     columns["letters_per_split_token"] = ratio(group.letters, columns["num_split_tokens"])
     share, gone, spans = line_modifiers.apply(seen.marks, seen.phrases, tokens, separated, seen.lines, of_all_lines)
     columns["dclm_removed_word_frac"] = share
-    offsets, cut = line_rules.cuts(group.lines, ~gone[seen.lines.num_tokens > 0], spans, of_lines, group.starts)
-    return columns, line_rules.span_array(offsets, cut)
+    return columns, Selected(group.lines, ~gone[seen.lines.num_tokens > 0], spans, of_lines)
 
 
 def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
@@ -398,6 +433,9 @@ def _token_features(group: _Group, num_chars: np.ndarray, found: _Occurrences) -
         "digit_frac": ratio(group.numbers, num_chars),
         "upper_frac": ratio(group.uppers, group.letters),
         "space_frac": ratio(num_chars - group.visible, num_chars),
+        "num_letters": group.letters,
+        "num_visible": group.visible,
+        "num_word_chars": group.visible - symbols["chars"],
         **{name.replace("_chars", "_char_frac"): ratio(count, num_chars) for name, count in chars.items()},
     }
 
@@ -456,6 +494,7 @@ def _line_features(group: _Group, num_chars: np.ndarray, of_lines: np.ndarray) -
     num_lines = np.diff(of_lines)
     return {
         "num_newlines": group.num_newlines,
+        "num_all_lines": group.num_newlines + 1,
         "num_long_lines": total(lines.end - lines.start >= LONG_LINE, of_lines),
         "max_line_length": group.max_line_length,
         "mean_line_length": ratio(num_chars - group.num_newlines, group.num_newlines + 1),

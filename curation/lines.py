@@ -81,6 +81,20 @@ class Spans:
     end: np.ndarray  # int64
 
 
+@dataclass(frozen=True)
+class Selected:
+    """Which lines some rules keep of some documents, and what goes from those."""
+
+    lines: TextLines | Spans
+    """With text, in order; `start` and `end` are enough."""
+    kept: np.ndarray
+    """bool per line"""
+    spans: Spans
+    """Go from the lines that stay, and blank ones; no two overlap."""
+    of_lines: np.ndarray
+    """int64, documents + 1: which lines are whose."""
+
+
 def text_lines(lines: Lines, base: int, after_blank: bool) -> tuple[np.ndarray, TextLines]:
     """Which lines of a block have text, and those, for a block that starts `base` code points into its stream.
 
@@ -174,15 +188,13 @@ def within(lines: TextLines, kept: np.ndarray, spans: Spans) -> Spans:
     return Spans(spans.start[inside], spans.end[inside])
 
 
-def cuts(
-    lines: TextLines, kept: np.ndarray, spans: Spans, offsets: np.ndarray, starts: np.ndarray
-) -> tuple[np.ndarray, Spans]:
+def cuts(selected: Selected, starts: np.ndarray) -> tuple[np.ndarray, Spans]:
     """What to remove from each document: offsets (int64, documents + 1) into spans counted from its first character.
 
-    `spans` go from what stays, `offsets` says which lines are whose, `starts` where documents start in the stream
-    (documents + 1, the last being the end). What is given has no overlaps and is in order. A line goes with the blank
+    `starts` says where documents start in the stream (documents + 1, the last being the end). A line goes with the blank
     lines behind it; the newline of the last line that stays is removed if all behind it is.
     """
+    lines, kept, spans, offsets = selected.lines, selected.kept, selected.spans, selected.of_lines
     first, last = _edges(offsets, len(kept))
     opens, closes = ~kept, ~kept
     opens[1:] &= kept[:-1] | first[1:]
@@ -284,6 +296,8 @@ def of_kept_lines(values: dict[str, np.ndarray], kept: np.ndarray, offsets: np.n
     sums = {name: total(value * kept, offsets) for name, value in values.items()}
     counts = ("num_lines", "num_words", "num_sentences", "num_lorem_ipsum_lines", "num_curly_bracket_lines")
     return {name: sums[name] for name in counts} | {
+        "num_tokens": sums["num_tokens"],
+        "num_line_chars": sums["chars"],
         "line_punct_frac": ratio(sums["terminal"], sums["num_lines"]),
         "short_line_frac": ratio(sums["short"], sums["num_lines"]),
         "char_dup_ratio": ratio(sums["repeated_chars"], sums["chars"]),

@@ -61,5 +61,5 @@ def test_the_share_of_removed_words_counts_what_phrases_take_too():
 
 
 def test_a_line_of_megabytes_is_no_counter_and_takes_no_time():
-    text = "1" * 2_000_000 + " likes\n" + "sign-in " * 100_000
-    assert cut([text]) == [text.replace("sign-in " * 100_000, "sign-in " * 100_000)]
+    text = "1" * 600_000 + " likes\n" + "sign-in " * 50_000
+    assert cut([text]) == [text]
