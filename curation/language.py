@@ -55,6 +55,11 @@ class LanguageParams:
         if self.keep == "all":
             if isinstance(self.min_score, Mapping):
                 raise ValueError("min_score has thresholds by language, but keep: all drops no text; list them in keep")
+            if self.min_score != MIN_SCORE:
+                raise ValueError(
+                    f"min_score is {self.min_score}, but keep: all drops no text; list the languages to keep, such as "
+                    "keep: [en], or remove min_score"
+                )
             return
         if isinstance(self.keep, str):
             raise ValueError(f'keep is "{self.keep}"; write a list, keep: [{self.keep}], or keep: all')

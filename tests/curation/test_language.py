@@ -153,6 +153,7 @@ def test_a_score_outside_0_and_1_is_refused():
 @pytest.mark.parametrize(
     ("keep", "min_score", "said"),
     [
+        ("all", 0.5, "min_score is 0.5, but keep: all drops no text; list the languages"),
         (("en",), {"en": 1.5}, r"min_score\.en is 1\.5"),
         (("en",), {"de": 0.5}, 'threshold for "de", which keep does not list'),
         ("all", {"en": 0.5}, "keep: all drops no text"),
