@@ -82,7 +82,12 @@ def score_warnings(context: Context) -> Iterator[str]:
             theirs = f"their keys are such as {keys[0]}" if keys else "they have no keys"
             ours = next(_keys(context, params.join), None)
             what = f"documents have such as {ours}" if ours else f"no document has one ({params.join})"
-            yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column"
+            own = (
+                "; a data set's own ids are in meta: join: meta.<column>, such as meta.id"
+                if params.join == "id"
+                else ""
+            )
+            yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column{own}"
             continue
         for source, given in matched.items():
             if not given and feature in context.manifest.sources[source].asked_features:

@@ -20,7 +20,7 @@ from gristmill.curation.text.jsonrows import json_lines, json_values
 from gristmill.curation.text.params import TextParams
 from gristmill.curation.text.rows import COLUMNS, clean, document, has_column
 
-VERSION = 3
+VERSION = 4
 FORMATS = ("jsonl", "json", "parquet", "arrow", "csv", "tsv", "txt")
 PARAMS = TextParams
 
@@ -35,7 +35,7 @@ _SUFFIXES |= {"csv": "csv", "tsv": "tsv", "tab": "tsv"}
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     """The rows of a file as documents; `options.columns` maps our fields to the file's columns.
 
-    What a row has beside text, id, url, title, created and licence goes to `meta`, as TextParams says; a column `a.b` is
+    What a row has beside text, url, title, created and licence goes to `meta`, as TextParams says, its own id too; a column `a.b` is
     field b of column a. `record` is the row's place, after its own id where it has one: `abc@1532`. Rules: `bad_json`,
     `bad_row`, `damaged_rows`, `no_text`, `empty_text`, `undecodable`, `document_too_large`.
     """

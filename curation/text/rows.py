@@ -62,7 +62,7 @@ def document(place: str, row: Row, columns: Mapping[str, str], chosen: Collectio
 def _meta(row: Row, columns: Mapping[str, str], chosen: Collection[str] | None, dated: bool) -> dict[str, object]:
     """What a row has beside its fields: columns that the manifest names, whole; others, if they are short.
 
-    The column of `created` is one of the others where it is not `dated`, which is to say no date.
+    The column of `id` is one of the others, and that of `created` where it is not `dated`, which is to say no date.
     """
     named = {column: column for column in chosen or ()}
     named |= {field: column for field, column in columns.items() if field not in COLUMNS}
@@ -100,8 +100,8 @@ def _unused(row: Row, columns: Mapping[str, str], dated: bool) -> Row:
     """The columns that no field was taken from; of one that a field was taken out of, the rest."""
     used = set()
     for field, names in COLUMNS.items():
-        if field == "created" and not dated:
-            continue
+        if field == "id" or (field == "created" and not dated):
+            continue  # scores and the like are joined by the id that the data set itself gives
         used.add(columns[field] if field in columns else next((n for n in names if row.get(n) is not None), ""))
     used.update(column for field, column in columns.items() if field not in COLUMNS)
     rest = {column: value for column, value in row.items() if column not in used}

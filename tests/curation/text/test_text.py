@@ -46,8 +46,16 @@ def test_a_row_has_its_fields_and_its_place():
         {"text": "a", "id": "x", "url": "u", "title": "t", "date": "2020-01-02", "license": "MIT", "skip": 1}
     )
     assert records(line.encode()) == [
-        Extracted(record="x@0", text="a", url="u", title="t", created="2020-01-02", licence="MIT", meta={"skip": 1})
+        Extracted(
+            record="x@0", text="a", url="u", title="t", created="2020-01-02", licence="MIT", meta={"id": "x", "skip": 1}
+        )
     ]
+
+
+def test_the_data_sets_own_id_is_on_record_whatever_its_column_is_called():
+    assert records(b'{"text": "a", "id": 17}')[0].meta == {"id": 17}
+    (record,) = records(b'{"text": "a", "doc": {"uid": "u7"}}', columns={"id": "doc.uid"})
+    assert (record.record, record.meta) == ("u7@0", {"doc": {"uid": "u7"}})
 
 
 def test_columns_name_the_fields_and_other_names_go_to_meta():
@@ -97,8 +105,8 @@ def test_a_table_of_fields_with_delimiters(name, delimiter):
     data = "\r\n".join(line.replace(",", delimiter) for line in lines).encode()
     found = records(data, name)
     assert [(r.record, r.text, r.meta) for r in found[:2]] == [
-        ("7@row=0", f'one "1"{delimiter} two\nlines', {"score": "0.5"}),
-        ("8@row=1", "Grüße", {}),
+        ("7@row=0", f'one "1"{delimiter} two\nlines', {"id": "7", "score": "0.5"}),
+        ("8@row=1", "Grüße", {"id": "8"}),
     ]
     assert [(r.record, r.rule) for r in found[2:]] == [("9@row=2", "no_text")]
 
