@@ -259,6 +259,8 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
     for name, c in found["sources"].items():
         if c["silent_rules"]:
             console.print(f"sources.{name}: rules that no document fails: {', '.join(c['silent_rules'])}", markup=False)
+    for note in found["mixture"]:
+        console.print(f"mixture: {note}", markup=False)
     if found["scores"]:
         console.print(_scores(found))
 

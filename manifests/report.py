@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gristmill.manifests.charts import COLOURS, curves, stacked_bars
 
-VERSION = 3
+VERSION = 4
 
 LEDGER_COLUMNS = ("status", "stage", "rule", "language")
 """What the report reads of the ledger."""
@@ -218,7 +218,8 @@ def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
     table = (
         f"<table><tr><th>source</th><th>documents</th><th>tokens</th><th>share</th><th>epochs</th></tr>{rows}</table>"
     )
-    return f"<p>{packed['rows']:,} rows, {packed['padding']:.2%} padding.</p>{table}"
+    notes = "".join(f"<p>{escape(note)}</p>" for note in packed["notes"])
+    return f"<p>{packed['rows']:,} rows, {packed['padding']:.2%} padding.</p>{notes}{table}"
 
 
 def _training(trained: Mapping, metrics: Sequence[Mapping]) -> str:

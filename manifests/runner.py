@@ -252,6 +252,10 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
     if state.step.name == "score":
         for line in checks.score_warnings(context):
             progress.warn(line)
+    if state.step.name == "pack":
+        for record in state.records:
+            for line in record.counts["notes"]:
+                progress.warn(f"mixture: {line}")
     if state.step.name == "shards":
         for source in context.groups:
             counts = counting.total(r for r in state.records if r.source == source)

@@ -19,6 +19,7 @@ def status(loaded: Loaded, place: Place) -> dict:
     return {
         "manifest": loaded.manifest.name,
         "scores": score_origins(records.get("score_index", ()), records.get("score", ())),
+        "mixture": [note for r in records.get("pack", ()) for note in r.counts["notes"]],
         "steps": [_step(state, locked, failed, place) for state in states],
         "sources": {
             name: counting.source_counts(records, name, context.lost.get(name, [])) for name in loaded.manifest.sources

@@ -94,6 +94,14 @@ class BucketParams:
         total = sum(exact)
         return {name: weight / total if total else weight for name, weight in zip(self.names, exact, strict=True)}
 
+    def shares_among(self, has_missing: bool) -> dict[str, Fraction]:
+        """`shares`; where no document is without the value, that bucket's is divided among the others in proportion."""
+        shares = self.shares
+        rest = 1 - shares.get(MISSING, Fraction(0))
+        if has_missing or MISSING not in shares or not rest:
+            return shares
+        return {name: Fraction(0) if name == MISSING else share / rest for name, share in shares.items()}
+
     def epochs(self, of_source: float) -> dict[str, float]:
         """How often a document of each bucket may be repeated, where the source says `of_source`."""
         given = list(self.max_epochs or [of_source] * (len(self.edges) + 1))

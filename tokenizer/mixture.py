@@ -73,6 +73,36 @@ def allocate(
     return {source: drawn.get(source, 0) for source in available}
 
 
+def limit_note(
+    available: Mapping[str, int],
+    weights: Mapping[str, float] | None,
+    max_epochs: Mapping[str, float],
+    drawn: Mapping[str, int],
+) -> str | None:
+    """Which part keeps a mixture of no given size from being larger, and how much of the others is left unused.
+
+    None if that is less than 1 % of all tokens that may be used. `drawn` is what `allocate` gave.
+
+    >>> limit_note({"web": 900, "books": 50}, {"web": 0.5, "books": 0.5}, {}, {"web": 50, "books": 50})[:60]
+    'books limits the mixture to 100 tokens: it has 50 tokens, to'
+    """
+    shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
+    usable = sum(available[s] for s in shares)
+    unused = sum(max(0, available[s] - drawn[s]) for s in shares)
+    if unused * 100 < usable:
+        return None
+    total = sum(shares.values())
+    epochs = {s: Fraction(str(max_epochs.get(s, 1))) for s in shares}
+    part = min(shares, key=lambda s: (available[s] * epochs[s] / shares[s], s))
+    ways = "raise its max_epochs" if weights is None else "lower its weight, raise its max_epochs"
+    return (
+        f"{part} limits the mixture to {sum(drawn.values()):,} tokens: it has {available[part]:,} tokens, to be used "
+        f"{float(epochs[part]):g} times, and is to give {float(shares[part] / total):.3g} of all; {unused:,} of "
+        f"{usable:,} tokens ({unused / usable:.1%}) are not used. To use more, {ways}"
+        + (" or move the edges." if "/" in part else ".")
+    )
+
+
 def _check_names(
     available: Mapping[str, int], weights: Mapping[str, float] | None, max_epochs: Mapping[str, float]
 ) -> None:

@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gristmill.tokenizer.buckets import BucketParams, read_buckets
+from gristmill.tokenizer.buckets import MISSING, BucketParams, read_buckets
 from gristmill.tokenizer.draw import SCALE, document_draws, permutation, redraws
 from gristmill.tokenizer.encode import TokenFile, open_tokens
 from gristmill.tokenizer.fit import best_fit, concatenate
-from gristmill.tokenizer.mixture import MixtureParams, allocate, validation_draws
+from gristmill.tokenizer.mixture import MixtureParams, allocate, limit_note, validation_draws
 from gristmill.tokenizer.rows import Segments, write_index, write_rows
 
-VERSION = 1
+VERSION = 2
 """Raised when the same token shards and parameters would give other rows."""
 
 BLOCK_ROWS = 65536
@@ -123,7 +123,7 @@ def pack(
     `token_shards` are (source, name, path), in any order; `out_folder` is empty or new. Every token of every drawn document is in exactly one row for
     each time that it was drawn. Counts: `rows`, `tokens`, `padding` (share of places), `sources` (each with `documents`,
     `tokens`, `epochs` and what is `available`), and `validation` with the same; `buckets` (`source/bucket`, the same
-    again) where sources are `divided`. Raises ValueError where the mixture cannot be had, the shards disagree about the
+    again) where sources are `divided`; `notes`, what a person should know of the mixture, in sentences. Raises ValueError where the mixture cannot be had, the shards disagree about the
     tokenizer, or there are fewer than two documents.
     """
     divided = divided or {}
@@ -156,7 +156,14 @@ def pack(
     for name, count in (counts["train"]["sources"] | counts["train"].get("buckets", {})).items():
         count["available"] = had[name]
         count["epochs"] = count["tokens"] / had[name] if had[name] else 0.0
-    return counts["train"] | {"validation": counts["validation"]}
+    notes = [
+        f"no document is in {part}; its weight goes to the other buckets of {part.partition('/')[0]} in proportion"
+        for part in _parts(list(divided), divided)
+        if part.endswith(f"/{MISSING}") and not available[part]
+    ]
+    if mixture.tokens is None and (limit := limit_note(available, part_weights, part_epochs, allocation)):
+        notes.append(limit)
+    return counts["train"] | {"validation": counts["validation"], "notes": notes}
 
 
 def _parts(sources: Sequence[str], divided: Mapping[str, Divided]) -> list[str]:
@@ -170,7 +177,10 @@ def _of_parts(
     max_epochs: Mapping[str, float],
     divided: Mapping[str, Divided],
 ) -> tuple[Mapping[str, float | Fraction] | None, dict[str, float]]:
-    """Weights and epochs of the parts: a bucket has its share of its source's weight, or of its tokens without weights."""
+    """Weights and epochs of the parts: a bucket has its share of its source's weight, or of its tokens without weights.
+
+    That every document has the value is no mistake: the weight of an empty `missing` bucket goes to the others.
+    """
     epochs = {name: number for name, number in max_epochs.items() if name not in divided}
     for source, (params, _) in divided.items():
         epochs |= {f"{source}/{name}": e for name, e in params.epochs(max_epochs.get(source, 1.0)).items()}
@@ -180,8 +190,9 @@ def _of_parts(
     if weights is None:
         weights = {s: sum(available[part] for part in _parts([s], divided)) for s in known}
     exact = {source: Fraction(str(weight)) for source, weight in weights.items()}
+    shares = {s: d.params.shares_among(available.get(f"{s}/{MISSING}", 0) > 0) for s, d in divided.items()}
     return {
-        part: exact[source] * (divided[source].params.shares[bucket] if bucket else 1)
+        part: exact[source] * (shares[source][bucket] if bucket else 1)
         for source in exact
         for part in _parts([source], divided)
         for bucket in [part.partition("/")[2]]

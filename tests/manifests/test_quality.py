@@ -1,5 +1,6 @@
 """Scores in a run: models and files become features of rules, columns of the ledger and buckets of the mixture."""
 
+import json
 import math
 import re
 import shutil
@@ -170,6 +171,60 @@ def test_buckets_have_their_shares_of_the_sources_tokens_in_lock_and_why(done):
             score = given.get(row["id"])
             name = "missing" if score is None else str(int(score >= 0.5))
             assert f"  bucket     news/{name}" in explain_document(row["id"], [root / "runs/small"])["story"]
+
+
+def test_the_example_of_buckets_runs_as_the_page_has_it(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", Path("docs/quality.md").read_text(), re.DOTALL)
+    (example,) = [block for block in blocks if "buckets:" in block]
+    german = "Das ganze Land ist heute in drei Teile geteilt, von denen einer den Belgiern gehört."
+    english = "All of the country is divided into three parts, one of which the Belgians live in."
+    texts = []
+    for number in range(150):  # of some the classifier is sure, of others less
+        words = [
+            (german if (number * 7 + i) % 15 < number // 10 else english).split()[(number + i) % 13] for i in range(60)
+        ]
+        texts.append(f"{number} " + " ".join(words))
+    rows = [json.dumps({"text": text, "id": f"own-{n}"}) for n, text in enumerate(texts)]
+    (tmp_path / "crawl.jsonl").write_text("\n".join(rows))
+    for number in range(20):
+        (tmp_path / f"book{number}.txt").write_text(f"Chapter {number}. " + f"{english} " * (number + 5))
+    manifest = tmp_path / "buckets.yaml"
+    for said, here in (
+        ("kind: crawl\n    paths: [crawl/*.warc.gz]", "kind: text\n    filters: []\n    paths: [crawl.jsonl]"),
+        ("{kind: books, paths: [books/*.txt]", "{kind: text, filters: [], paths: ['book*.txt']"),
+        ("models/fasttext_oh_eli5.bin, label: __label__hq", f"{MODEL}, label: __label__de"),
+        ("curate:\n", "tokenizer: {vocab_size: 300}\ncurate:\n  dedup: null\n"),
+    ):
+        assert said in example
+        example = example.replace(said, here)
+    manifest.write_text(example)
+    seen = go(manifest, tmp_path)
+    counts = {step["name"]: step["counts"] for step in status_of(manifest, tmp_path)["steps"]}
+    given = counts["pack"]["bucket_tokens"]
+    assert given.pop("web/missing") == 0
+    shares = [given[f"web/{number}"] / sum(given.values()) for number in range(3)]
+    assert shares == pytest.approx([0.1, 0.3, 0.6], abs=0.01)
+    told = status_of(manifest, tmp_path)["mixture"]
+    assert told[0].startswith("no document is in web/missing; its weight goes to the other buckets of web")
+    assert seen.warnings == [f"mixture: {note}" for note in told]
+    page = report_now(schema.load(manifest), Place.of(schema.load(manifest), tmp_path / "store", tmp_path / "runs"))
+    assert "no document is in web/missing" in page.read_text()
+
+
+def test_scores_join_by_the_id_that_the_data_set_gives(tmp_path):
+    rows = [json.dumps({"text": f"A short text of number {n}.", "id": f"own-{n}"}) for n in range(20)]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    table = pa.table({"id": [f"own-{n}" for n in range(20)], "score": list(map(float, range(20)))})
+    pq.write_table(table, tmp_path / "scores.parquet")
+    manifest = tmp_path / "small.yaml"
+    text = "sources: {a: {kind: text, filters: [], paths: [a.jsonl]}}\ncurate:\n  dedup: null\n  scores:\n"
+    manifest.write_text(text + "    edu: {paths: [scores.parquet], column: score}\n")
+    assert go(manifest, tmp_path).warnings[0].endswith("join: meta.<column>, such as meta.id")
+    manifest.write_text(text + "    edu: {paths: [scores.parquet], join: meta.id, column: score}\n")
+    assert go(manifest, tmp_path).warnings == []
+    assert sorted(read_ledger(tmp_path / "runs/small/ledger", ["scores.edu"])["scores.edu"].to_pylist()) == list(
+        map(float, range(20))
+    )
 
 
 def test_only_what_depends_on_a_weight_or_an_edge_runs_again(scored):

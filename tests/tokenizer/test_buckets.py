@@ -152,6 +152,39 @@ def test_a_bucket_without_documents_is_named_with_its_remedy(web, tmp_path):
         pack(shards, PackParams(31), MixtureParams(), None, {}, 5, tmp_path, {"web": Divided(params, files)})
 
 
+@pytest.mark.parametrize("weights", [None, {"web": 1, "books": 1}])
+def test_the_weight_of_an_empty_bucket_for_missing_values_goes_to_the_others(web, tmp_path, weights):
+    shards, files, _ = web
+    edges, given = (0.2, 0.4, 0.6), (0.1, 0.2, 0.3, 0.4)  # the fifth bucket, `missing`, has no documents
+    told = []
+    for number, missing in enumerate((None, MissingBucket(0.7))):
+        divided = {"web": Divided(BucketParams(BY, edges, given, missing=missing), files)}
+        mixture = MixtureParams(900)
+        told.append(pack(shards, PackParams(31), mixture, weights, {}, 5, tmp_path / str(number), divided))
+    without, empty = told
+    assert empty["buckets"].pop("web/missing")["tokens"] == 0
+    assert without["buckets"] == empty["buckets"]
+    assert (without["notes"], len(empty["notes"])) == ([], 1)
+    assert empty["notes"][0].startswith("no document is in web/missing; its weight goes to the other buckets of web")
+
+
+def test_a_part_that_limits_a_mixture_of_no_given_size_is_named_with_what_is_unused(web, tmp_path):
+    shards, files, _ = web
+    params = BucketParams(BY, (0.2, 0.4, 0.6), (0.01, 0.9, 0.01, 0.08))
+    counts = pack(shards, PackParams(31), MixtureParams(), None, {}, 5, tmp_path / "a", {"web": Divided(params, files)})
+    had = sum(part["available"] for part in counts["sources"].values())
+    (note,) = counts["notes"]
+    assert note.startswith(f"web/1 limits the mixture to {counts['tokens']:,} tokens: it has ")
+    assert f"; {had - counts['tokens']:,} of {had:,} tokens (" in note
+    sized = pack(
+        shards, PackParams(31), MixtureParams(100), None, {}, 5, tmp_path / "b", {"web": Divided(params, files)}
+    )
+    whole = pack(shards, PackParams(31), MixtureParams(), None, {}, 5, tmp_path / "c")
+    weighed = pack(shards, PackParams(31), MixtureParams(), {"web": 1, "books": 1}, {}, 5, tmp_path / "d")
+    assert sized["notes"] == whole["notes"] == []
+    assert weighed["notes"][0].startswith("books limits the mixture")
+
+
 def test_a_bucket_that_is_short_of_tokens_is_told_what_would_mend_it(web, tmp_path):
     shards, files, _ = web
     divided = {"web": Divided(DIVIDED, files)}
