@@ -146,17 +146,34 @@ def _ngrams(fields: list[Field], texts: list[str], width: int) -> tuple[np.ndarr
     begin, end = border[place], border[place + width]
     common = _is_common(fields, field, spans_hash(prefix_sums(code), begin, end - begin))
     field, begin, end = field[~common], begin[~common], end[~common]
-    # Short questions match as a whole, and so do texts without a telling n-gram, such as sums; not if they are prompts.
+    # Short questions match as a whole and by 8-grams, and texts without a telling n-gram, such as sums, as a whole; not if they are prompts.
     rest = np.setdiff1d(once[(counts[once] >= SHORT_WORDS) & (times <= _MAX_REPEATS)], field)
     told = np.append(0, np.cumsum(vocabulary != 0))
     telling = told[first[rest] + counts[rest]] - told[first[rest]]
     rest = rest[(counts[rest] < width) | (telling > 0) & (sizes[rest] >= _MIN_LETTERS)]
+    parts_of, part = _parts(vocabulary, first, counts, rest[(counts[rest] < width) & (counts[rest] > SHORT_WORDS)])
     return (
         code,
-        np.concatenate((field, rest)),
-        np.concatenate((begin, border[first[rest]])),
-        np.concatenate((end, border[first[rest] + counts[rest]])),
+        np.concatenate((field, rest, parts_of)),
+        np.concatenate((begin, border[first[rest]], border[part])),
+        np.concatenate((end, border[first[rest] + counts[rest]], border[part + SHORT_WORDS])),
     )
+
+
+def _parts(
+    vocabulary: np.ndarray, first: np.ndarray, counts: np.ndarray, short: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The 8-grams of short questions: the field of each and its first word.
+
+    Not those of several questions, such as "which of the following is an example of", though no sample has one.
+    """
+    place = _windows(first, counts, short, SHORT_WORDS)
+    field = np.repeat(short, counts[short] - SHORT_WORDS + 1)
+    fits = _is_rich(vocabulary, place, SHORT_WORDS)
+    place, field = place[fits], field[fits]
+    _, same = np.unique(vocabulary[place[:, None] + np.arange(SHORT_WORDS)], axis=0, return_inverse=True)
+    rare = np.bincount(same.ravel(), minlength=1)[same.ravel()] <= _MAX_REPEATS
+    return field[rare], place[rare]
 
 
 def _vocabulary(code: np.ndarray, border: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 Any 13 words that stand in a benchmark in the same order count as leaked (Brown et al. 2020, appendix C), whatever their
 case, punctuation, spacing, markup or numbering: letters and digits are compared (`letters`), so that it does not matter
-where a copy puts spaces and hyphens either. `benchmark_index` says which n-grams do not count. A question of 8 to 12
-words matches as a whole.
+where a copy puts spaces and hyphens either. `benchmark_index` says which n-grams do not count. Of a question of 8 to 12
+words, 8 in a row do.
 """
 
 import re
@@ -19,7 +19,7 @@ from gristmill.curation.benchmarks import Item, read_items
 from gristmill.curation.documents import UnreadableFile
 from gristmill.curation.letters import BREAK, BREAK_CODE, Letters, letters, without_noise
 
-VERSION = 2
+VERSION = 3
 """Bumped when the same text would get other passages."""
 
 PIECE = 1 << 19

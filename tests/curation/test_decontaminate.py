@@ -86,9 +86,28 @@ def test_two_items_are_two_passages():
 def test_a_short_question_matches_as_a_whole_and_its_answers_do_not():
     assert leaked(f"{CLEAN}{SHORT} {CLEAN}") == [SHORT]
     assert leaked(SHORT.replace("Alpine", "alpine")) == [SHORT.replace("Alpine", "alpine")]
-    assert leaked(SHORT.removesuffix(" country?")) == []
+    assert leaked(SHORT.removesuffix(" Alpine country?")) == []
     index = build_index([("a.jsonl", benchmark(SHORT, choices=["an increase in the price of a good or service"]))])
     assert leaked("There was an increase in the price of a good or service.", index) == []
+
+
+def test_a_short_question_is_found_by_eight_of_its_words():
+    question = "Which river turned the largest wheel of the grist mill in town?"
+    index = build_index([("a.jsonl", benchmark(question))])
+    for start in range(5):
+        part = " ".join(question.split()[start : start + 8])
+        assert leaked(f"{CLEAN}{part} {CLEAN}", index) == [part]
+    assert leaked(" ".join(question.split()[:7]), index) == []
+    inserted = question.replace("river", "mighty river")
+    assert leaked(inserted, index) == [inserted.removeprefix("Which mighty ")]
+
+
+def test_eight_words_that_several_short_questions_share_do_not_condemn():
+    names = ("Mercury", "Venus", "Mars", "Jupiter")
+    questions = [f"Which of the following is the best description of {name}?" for name in names]
+    index = build_index([("a.jsonl", benchmark(*questions))])
+    assert leaked("Which of the following is the best description of a mill?", index) == []
+    assert leaked(questions[2], index) == [questions[2]]
 
 
 def test_scripts_without_spaces_and_marks():
