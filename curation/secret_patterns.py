@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from gristmill.curation.secret_prefixes import PREFIXED, TELEGRAM
+
 
 @dataclass(frozen=True, slots=True)
 class Finder:
@@ -23,7 +25,25 @@ class Finder:
 
 @cache
 def finders() -> tuple[Finder, ...]:
-    """All finders. detect-secrets is imported when they are first asked for: it brings much along."""
+    """All finders. What two of them find has the rule of the first."""
+    return (Finder("jwt", _web_tokens), *_known_tokens(), *_prefixed_tokens())
+
+
+def _finder(
+    rule: str, patterns: tuple[re.Pattern[str], ...], literals: tuple[str, ...], before: int, after: int, random: bool
+) -> Finder:
+    return Finder(rule, lambda text: _tokens(text, patterns, literals, before, after, random))
+
+
+def _prefixed_tokens() -> Iterator[Finder]:
+    """Tokens whose prefix says whose they are."""
+    for one in PREFIXED:
+        yield _finder(one.rule, (one.pattern,), one.prefixes, 2, one.max_characters, random=False)
+    yield _finder("telegram_token", (TELEGRAM,), (":AA",), 12, 40, random=False)
+
+
+def _known_tokens() -> tuple[Finder, ...]:
+    """Tokens as detect-secrets knows them. It is imported when first asked for: it brings much along."""
     from detect_secrets.plugins.artifactory import ArtifactoryDetector
     from detect_secrets.plugins.aws import AWSKeyDetector
     from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
@@ -42,38 +62,17 @@ def finders() -> tuple[Finder, ...]:
     from detect_secrets.plugins.twilio import TwilioKeyDetector
 
     def tokens(rule, detector, literals, before=8, after=128, random=False) -> Finder:
-        return Finder(rule, lambda text: _tokens(text, tuple(detector.denylist), literals, before, after, random))
-
-    class Since:  # what has come since detect-secrets 1.5
-        denylist = (
-            re.compile(r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
-            re.compile(r"AIza[0-9A-Za-z_-]{35}"),
-            re.compile(r"hf_[A-Za-z0-9]{34}"),
-            re.compile(r"sk-ant-[A-Za-z0-9]{2,8}-[A-Za-z0-9_-]{80,110}"),
-        )
+        return _finder(rule, tuple(detector.denylist), literals, before, after, random)
 
     github = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")
-    gitlab = (
-        "glpat-",
-        "gldt-",
-        "glft-",
-        "glsoat-",
-        "glrt-",
-        "GR1348941",
-        "glcbt-",
-        "glimt-",
-        "glptt-",
-        "glagent-",
-        "gloas-",
-    )
+    gitlab = "glpat- gldt- glft- glsoat- glrt- GR1348941 glcbt- glimt- glptt- glagent- gloas-"
     return (
-        Finder("jwt", _web_tokens),
         tokens("aws_access_key", AWSKeyDetector, ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), 2, 40),
         tokens("artifactory", ArtifactoryDetector, ("AKC", "AP"), 2, 100, random=True),
         tokens("azure_storage_key", AzureStorageKeyDetector, ("AccountKey=",)),
         tokens("discord_token", DiscordBotTokenDetector, (), random=True),
         tokens("github_token", GitHubTokenDetector, github),
-        tokens("gitlab_token", GitLabTokenDetector, gitlab, 2, 1_100),
+        tokens("gitlab_token", GitLabTokenDetector, tuple(gitlab.split()), 2, 1_100),
         tokens("mailchimp_key", MailchimpDetector, ("-us",), 36, 8, random=True),
         tokens("npm_token", NpmDetector, (":_authToken=",), 120, 120),
         tokens("openai_key", OpenAIDetector, ("T3BlbkFJ",), 200, 40),
@@ -84,7 +83,6 @@ def finders() -> tuple[Finder, ...]:
         tokens("stripe_key", StripeDetector, ("sk_live_", "rk_live_")),
         tokens("telegram_token", TelegramBotTokenDetector, (), random=True),
         tokens("twilio_key", TwilioKeyDetector, ("AC", "SK"), 2, 40, random=True),
-        tokens("api_key", Since, ("github_pat_", "AIza", "hf_", "sk-ant-")),
     )
 
 

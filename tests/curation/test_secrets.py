@@ -55,7 +55,7 @@ SECRETS = {
     "stripe_key": ("stripe.Charge('{}')", "sk" + "_live_" + drawn(ALNUM, 24)),
     "telegram_token": ("Bot('{}')", drawn("123456789", 9) + ":" + drawn(ALNUM, 35)),
     "twilio_key": ("Client('{}')", "AC" + drawn(HEX, 32)),
-    "api_key": ("maps.load('{}')", "AI" + "za" + drawn(ALNUM, 35)),
+    "google_api_key": ("maps.load('{}')", "AI" + "za" + drawn(ALNUM, 35)),
     "jwt": (
         "Authorization: Bearer {}\n",
         packed({"alg": "HS256"}) + "." + packed({"sub": "jane"}) + "." + drawn(ALNUM, 43),
@@ -85,6 +85,50 @@ def test_every_sort_of_secret_is_masked_and_nothing_beside_it(rule):
     (edit,) = find(text)
     assert (edit.rule, edit.replacement) == (f"secret.{rule}", PLACEHOLDER)
     assert masked(text) == before + line.replace("AccountKey={}", "{}").format(PLACEHOLDER) + after
+
+
+LETTERS = string.ascii_letters
+PREFIXED = {  # as their vendors publish them: (alphabet, length) of what follows
+    "hf" + "_": (LETTERS, 34),
+    "sk-" + "proj-": (ALNUM + "_-", 124),
+    "sk-" + "ant-api03-": (ALNUM + "_-", 95),
+    "npm" + "_": (ALNUM, 36),
+    "pypi-" + "AgEIcHlwaS5vcmc": (ALNUM + "_-", 140),
+    "dop" + "_v1_": (HEX, 64),
+    "shpat" + "_": (HEX, 32),
+    "glpat" + "-": (ALNUM + "_-", 20),
+    "ghp" + "_": (ALNUM, 36),
+    "gho" + "_": (ALNUM, 36),
+    "github" + "_pat_" + "A1b2C3d4E5f6G7h8I9j0K1_": (ALNUM, 59),
+    "xox" + "b-826153749026-": (ALNUM, 24),
+    "AI" + "za": (ALNUM + "_-", 35),
+    "AK" + "IA": (string.ascii_uppercase + "234567", 16),
+    "SG" + ".Xk29dkLs0qT7Rk9wzQm4ab.": (ALNUM + "_-", 43),
+    "726354819" + ":AA": (ALNUM + "_-", 33),
+}
+
+
+@pytest.mark.parametrize("prefix", PREFIXED)
+@pytest.mark.parametrize(
+    "line", ["I pasted my key {} into the chat.", 'api_key = "{}"', "Authorization: Bearer {}", "The token is {}."]
+)
+def test_a_token_with_a_known_prefix_is_found_in_prose_too(prefix, line):
+    rng = random.Random(prefix)
+    alphabet, length = PREFIXED[prefix]
+    for _ in range(50):
+        token = prefix + "".join(rng.choice(alphabet) for _ in range(length))
+        assert masked(f"x y\n{line.format(token)}\nz") == f"x y\n{line.format(PLACEHOLDER)}\nz", token
+
+
+def test_names_and_packed_data_with_the_letters_of_a_prefix_stay():
+    for text in (
+        "hf_" + "load_pretrained_weights_from_the_hub_now",
+        "hf_" + "loadpretrainedweightsfromthehubnow",
+        "npm" + "_config_registry_that_is_set_in_the_shell",
+        "primers ACCA" + "TGCCTCCACTACCAAG (forward)",
+        "the prefix glpat" + "- of GitLab and sk-" + "proj- of OpenAI",
+    ):
+        assert masked(text) == text
 
 
 @pytest.mark.parametrize("name", ASSIGNED)
