@@ -18,9 +18,10 @@ from typing import Literal
 from gristmill.curation import cards, phones
 from gristmill.curation import secrets as keys
 from gristmill.curation.digits import dense_places
+from gristmill.curation.dotted_numbers import addresses_among
 from gristmill.curation.edits import Edit
 
-VERSION = 3
+VERSION = 4
 """Bumped when the same text would get other spans, of secrets too."""
 
 EMAIL_PLACEHOLDER = "email@example.com"
@@ -135,8 +136,13 @@ _BRACKETED_AT = re.compile(
     r"\s?[\[({] ?[aA][tT] ?[\])}]\s?"
     rf"(?:[{_LETTER}-]{{1,63}}(?:\.|\s?[\[({{] ?[dD][oO][tT] ?[\])}}]\s?)){{1,8}}([A-Za-z]{{2,24}})(?![{_LETTER}])"
 )
-_LOCAL = re.compile(rf"[{_LETTER}_](?:[{_LETTER}._%+-]{{0,62}}[{_LETTER}_+-])?\Z")
-"""The part before the at-sign, searched in the 64 characters before it: backwards from few at-signs is linear."""
+_MAX_LOCAL = 254
+"""Longer than a mailbox may have (64, RFC 5321), as that of a list that writes the receiver into its own address."""
+
+_LOCAL = re.compile(rf"(?:[{_LETTER}_+-][{_LETTER}._%+-]{{0,{_MAX_LOCAL - 2}}})?[{_LETTER}_]")
+"""The part before an at-sign, backwards from it: so it is read once."""
+
+_HOST = re.compile(rf"(?:[{_LETTER}-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}}")
 
 _NO_TOP_LEVEL = re.compile(
     r"avif|bmp|css|eot|gif|html?|ico|jpe?g|[mc]?jsx?|json|less|otf|pdf|php|png|scss|sql|svg|tiff|tsx?|ttf|txt|vue|webp|woff|xml"
@@ -151,7 +157,7 @@ _NOBODY = frozenset({"git", "this", "super"})
 
 
 def _mailboxes(text: str) -> Iterator[Edit]:
-    """Every e-mail address, in order."""
+    """Every e-mail address, in order; what is written with several at-signs, `jane@mill.org@foo.org`, is one."""
     signs = list(_AT.finditer(text)) if "@" in text else []
     written = list(_WRITTEN_AT.finditer(text)) if " at " in text else []
     bracketed = list(_BRACKETED_AT.finditer(text)) if _BRACKETED_HINT.search(text) else []
@@ -159,18 +165,29 @@ def _mailboxes(text: str) -> Iterator[Edit]:
         signs = sorted(signs + written + bracketed, key=re.Match.start)
     end = 0
     for sign in signs:
-        local = _LOCAL.search(text, max(end, sign.start() - 64), sign.start())
-        if local is None or local[0] in _NOBODY or not _is_domain(text, sign):
+        start = _local_start(text, end, sign.start())
+        if start == sign.start() or text[start : sign.start()] in _NOBODY or not _is_domain(text, sign):
             continue
         if sign[0].startswith(" at "):
-            listed = end > 0 and text[end : local.start()] in _BETWEEN_ADDRESSES
-            domain = text[local.start() - 1 : local.start()] == "@"  # of an address just before
-            if domain or not (listed or _is_address(text, local, sign)):
+            listed = end > 0 and text[end:start] in _BETWEEN_ADDRESSES
+            domain = text[start - 1 : start] == "@"  # of an address just before
+            if domain or not (listed or _is_address(text, start, sign)):
                 continue
-        elif _HANDLE.search(text[max(0, local.start() - 2) : local.start()]):
+        elif _HANDLE.search(text[max(0, start - 2) : start]):
             continue
+        at = sign.start()
+        while text[start - 1 : start] == "@" and _HOST.fullmatch(text, start, at):
+            at = start - 1
+            start = _local_start(text, end, at)
         end = sign.end()
-        yield Edit(local.start(), end, EMAIL_PLACEHOLDER, "pii.email")
+        yield Edit(start, end, EMAIL_PLACEHOLDER, "pii.email")
+
+
+def _local_start(text: str, reach: int, at: int) -> int:
+    """Where the part before an at-sign begins, not before `reach`; `at` if there is none."""
+    before = text[max(reach, at - _MAX_LOCAL) : at]
+    local = _LOCAL.match(before[::-1])
+    return at - local.end() if local else at
 
 
 def _is_domain(text: str, sign: re.Match) -> bool:
@@ -194,7 +211,7 @@ _MBOX_DATE = re.compile(r"  (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
 _QUOTE_MARKS = re.compile(r"[>|*\s]*")
 
 
-def _is_address(text: str, local: re.Match, sign: re.Match) -> bool:
+def _is_address(text: str, start: int, sign: re.Match) -> bool:
     """Whether `name at host.org` is an address, as archives of mailing lists write it, and not English.
 
     It is one in angle brackets, in a mail header, after "e-mail:", before "wrote:", or alone on its line with a name
@@ -202,36 +219,27 @@ def _is_address(text: str, local: re.Match, sign: re.Match) -> bool:
     """
     reach = max(0, sign.start() - 300)
     begin = text.rfind("\n", reach, sign.start()) + 1 or reach
-    before, after = text[begin : local.start()], text[sign.end() : sign.end() + 8]
+    before, after = text[begin:start], text[sign.end() : sign.end() + 8]
     if _LABEL.search(before[-24:]) or _AFTER.match(after) or _HEADER.match(before):
         return True
     if before == "From ":
         return _MBOX_DATE.match(after) is not None
     alone = _QUOTE_MARKS.fullmatch(before) and (after == "" or after[0] == "\n" or after.startswith("   "))
-    return bool(alone) and not local[0].isalpha()
+    return bool(alone) and not text[start : sign.start()].isalpha()
 
 
 # --- IP ---------------------------------------------------------------------------------------------------------------
 
 _DOTTED = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _IPV4_HINT = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")  # a literal first: 0.4 ns a character, _IPV4 23
-_IPV4 = re.compile(rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/){_DOTTED}(?!\w|\.\d|/\d\d?(?!\d)|-(?!{_DOTTED}(?!\d)))")
-"""Four numbers that are not part of more, of `name-1.2.3.4`, of `Agent/1.2.3.4`, or of a network `1.2.0.0/16`."""
+_IPV4 = re.compile(rf"(?<![\w.])(?<![A-Za-z]-)(?<![A-Za-z0-9]/){_DOTTED}(?!\w|\.\d|-(?!{_DOTTED}(?!\d)))")
+"""Four numbers that are not part of more, of `name-1.2.3.4`, or of `Agent/1.2.3.4`."""
 
 _IPV6_HINT = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]")
 _IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,35}(?![\w:])")
 """Public addresses are 2000::/3, so that the first group is written with all its four digits."""
 
-_NUMBERED = re.compile(
-    r"(?:\b(?:version|ver|v|release|rel|build|firmware|revision|rev|update|patch|section|sect|sec|chapter|ch|clause"
-    r"|paragraph|para|article|annex|appendix|figure|fig|table|rule|part|step|item|subsection|rfc|iso|oid)s?\.?|§)"
-    r"[\s:=#\"'(\[_-]*\Z|[=<>~!]=\s*\Z|[~^]\Z",
-    re.IGNORECASE,
-)
-"""What stands before a version or a section."""
-
-
-_TITLE = re.compile(r"\.?[ \t]+[^\W\d_]")
+_NETWORK = re.compile(r"/(\d\d?)(?!\d)")
 
 _NO_PERSON = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})
 """Public name servers, which manuals name."""
@@ -240,14 +248,22 @@ _NO_PERSON = frozenset({"1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})
 def _ips(text: str) -> Iterator[Edit]:
     """Every public address; those of version 4 first, each kind in order."""
     if _IPV4_HINT.search(text):
-        for match in _IPV4.finditer(text):
-            if _is_public(match[0]) and not _is_number(text, match):
+        for match in addresses_among(text, list(_IPV4.finditer(text))):
+            if _is_public(match[0]) and not _is_network(text, match):
                 yield Edit(match.start(), match.end(), IPV4_PLACEHOLDER, "pii.ip")
     if _IPV6_HINT.search(text):
         for match in _IPV6.finditer(text):
             # Three groups at least: "2009::ab" in code parses, but nobody has such an address.
             if _is_public(match[0]) and sum(map(bool, match[0].split(":"))) >= 3:
                 yield Edit(match.start(), match.end(), IPV6_PLACEHOLDER, "pii.ip")
+
+
+def _is_network(text: str, match: re.Match) -> bool:
+    """Whether an address is that of a network, `1.208.0.0/12`, which is nobody's; `52.95.110.1/24` is a host in one."""
+    length = _NETWORK.match(text, match.end())
+    if length is None or int(length[1]) > 32:
+        return False
+    return ipaddress.ip_interface(match[0] + length[0]).network.network_address == ipaddress.ip_address(match[0])
 
 
 def _is_public(address: str) -> bool:
@@ -257,20 +273,3 @@ def _is_public(address: str) -> bool:
     except ValueError:
         return False
     return parsed.is_global and not parsed.is_multicast and address not in _NO_PERSON
-
-
-def _is_number(text: str, match: re.Match) -> bool:
-    """Whether the four numbers count something: a version, a section, or a heading (`1.2.3.4 Methods`)."""
-    if _NUMBERED.search(text[max(0, match.start() - 24) : match.start()]):
-        return True
-    small = all(len(part) < 3 and int(part) <= 30 for part in match[0].split("."))
-    heading = _TITLE.match(text, match.end()) and _starts_line(text, match.start())
-    return small and bool(heading)
-
-
-def _starts_line(text: str, start: int) -> bool:
-    """Whether nothing but indentation or marks of a list stands before a place on its line."""
-    reach = max(0, start - 8)
-    before = text[reach:start]
-    _, newline, before = before.rpartition("\n")
-    return bool(newline or reach == 0) and not before.strip(" \t#*")

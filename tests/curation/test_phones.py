@@ -4,15 +4,11 @@ import gzip
 
 import pytest
 
-from gristmill.curation import edits
 from gristmill.curation.phones import PLACEHOLDER
 from gristmill.curation.pii import PiiParams, find
+from tests.curation.masking import masking
 
-ONLY_PHONES = PiiParams(email=None, ip=None, secrets=None, credit_card=None)
-
-
-def masked(text: str) -> str:
-    return edits.apply(text, find(text, ONLY_PHONES))
+masked = masking("phone")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +110,6 @@ def test_a_number_ends_where_the_next_word_begins():
 
 def test_a_list_archive_keeps_no_number_of_its_signatures(samples):
     text = gzip.open(samples / "forum" / "mailinglist" / "r-help-2005-June.txt.gz", "rt", encoding="latin-1").read()
-    found = find(text, ONLY_PHONES)
+    found = find(text, PiiParams(email=None, ip=None, secrets=None, credit_card=None))
     assert len(found) > 300
     assert not [edit for edit in found if sum(c.isdigit() for c in text[edit.start : edit.end]) < 7]

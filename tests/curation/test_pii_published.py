@@ -6,15 +6,13 @@ that are not set aside for documentation, as Gristmill leaves those alone (`emai
 
 import pytest
 
-from gristmill.curation import edits
 from gristmill.curation.phones import PLACEHOLDER as PHONE
 from gristmill.curation.pii import EMAIL_PLACEHOLDER as EMAIL
 from gristmill.curation.pii import IPV4_PLACEHOLDER as IP
-from gristmill.curation.pii import PiiParams, find
+from gristmill.curation.pii import KINDS
+from tests.curation.masking import masking
 
-
-def masked(text: str) -> str:
-    return edits.apply(text, find(text, PiiParams()))
+masked = masking(*KINDS)
 
 
 @pytest.mark.parametrize(
