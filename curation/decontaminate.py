@@ -43,6 +43,10 @@ class DecontaminateParams:
     """A document with a larger share of leaked words, 0 to 1, is dropped; from others the passages are cut."""
 
     def __post_init__(self):
+        if not self.against:
+            raise ValueError(
+                "against is empty, so nothing would be looked for; name benchmark files, or remove decontaminate"
+            )
         if not SHORT_WORDS <= self.ngram_words <= 100:
             raise ValueError(
                 f"ngram_words is {self.ngram_words}, but must be {SHORT_WORDS} to 100; set 13, as GPT-3 did"

@@ -4,7 +4,8 @@ Every rule is asked of every document. The first that fails names the reason, so
 the others saw goes to the ledger too, for the question what another threshold would have done.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,23 @@ from gristmill.curation.rules import Rule, Ruleset, unknown
 VERSION: int = 4
 
 
+class FilterError(ValueError):
+    """A mistake in `filters`, with the place that it stands at: `filters`, the number of the entry, keys."""
+
+    def __init__(self, message: str, place: tuple[str | int, ...]):
+        super().__init__(message)
+        self.place = place
+
+
+@contextmanager
+def _at(*place: str | int) -> Iterator[None]:
+    """What is wrong inside stands at this place."""
+    try:
+        yield
+    except ValueError as error:
+        raise FilterError(str(error), (*place, *getattr(error, "place", ()))) from None
+
+
 def ruleset(spec: object, kind: str) -> Ruleset:
     """The rules that a manifest asks for.
 
@@ -27,8 +45,13 @@ def ruleset(spec: object, kind: str) -> Ruleset:
     changes, or a list of any of: preset name, `{preset: {rule: threshold or None, ...}}`, `{feature, op, threshold,
     name, absent}` (a rule of your own), and the same with `rule: module:function` in place of `feature`. `cut_lines`
     among a preset's changes sets or, with None, switches off its line cuts. Raises ValueError, with the
-    nearest name, for whatever does not exist.
+    nearest name, for whatever does not exist, and its place as `error.place`.
     """
+    with _at("filters"):
+        return _ruleset(spec, kind)
+
+
+def _ruleset(spec: object, kind: str) -> Ruleset:
     if spec is None:
         kind = "text" if ":" in kind else kind  # a reader of somebody's own
         if kind not in DEFAULT_PRESET:
@@ -37,7 +60,10 @@ def ruleset(spec: object, kind: str) -> Ruleset:
     entries = [spec] if isinstance(spec, str | Mapping) else spec
     if not isinstance(entries, Sequence):
         raise ValueError(f"filters: {spec!r} is no preset; give a name, a list, or [] for no rules")
-    parts = [part for entry in entries for part in _parts(entry)]
+    parts: list[Ruleset] = []
+    for number, entry in enumerate(entries):
+        with _at(*([] if entries is not spec else [number])):
+            parts += _parts(entry)
     variants = sorted({part.cut_lines for part in parts if part.cut_lines})
     if len(variants) > 1:
         raise ValueError(
@@ -56,7 +82,8 @@ def _parts(entry: object) -> Iterable[Ruleset]:
         yield Ruleset((_own_rule(entry),))
     elif isinstance(entry, Mapping) and entry:
         for name, changes in entry.items():
-            yield _changed(name, _preset(name), changes)
+            with _at(str(name)):
+                yield _changed(name, _preset(name), changes)
     else:
         raise ValueError(
             f"filters: {entry!r} is no rule; give a preset's name, {{preset: {{rule: threshold}}}} or "
@@ -71,19 +98,24 @@ def _preset(name: object) -> Ruleset:
 
 
 def _changed(name: str, preset: Ruleset, changes: object) -> Ruleset:
-    changes = {} if changes is None else changes
+    if changes is None:  # "all of it", or "off"? Whoever guesses is wrong half of the time
+        raise ValueError(
+            f"filters: {name}: null may mean two things; for the preset as it is write {name}, for none remove it"
+        )
     if not isinstance(changes, Mapping):
         raise ValueError(f"filters: {name}: {changes!r} is no change; write {{{name}: {{rule: threshold}}}}")
     known = [rule.name for rule in preset.rules] + (["cut_lines"] if preset.cut_lines else [])
     for rule_name in changes:
         if rule_name not in known:
-            raise ValueError(unknown(f"rule of preset {name}", rule_name, known, f"rules of {name}"))
+            with _at(str(rule_name)):
+                raise ValueError(unknown(f"rule of preset {name}", rule_name, known, f"rules of {name}"))
     rules = []
     for rule in preset.rules:
         threshold = changes.get(rule.name, rule.threshold)
         if threshold is not None:
             own = {} if rule.name not in changes else {"threshold": threshold, "by_language": ""}
-            rules.append(replace(rule, **own))
+            with _at(rule.name):
+                rules.append(replace(rule, **own))
     return Ruleset(tuple(rules), changes.get("cut_lines", preset.cut_lines))
 
 

@@ -245,10 +245,15 @@ class Score:
             where = _defined(self._call, self._reference, self._source)
             why = "has every path a `return`?" if result is None else "return a number, or true or false"
             raise OwnCodeError(f"{where} gave {_kind(result)}, and a rule needs a number; {why}")
-        if not math.isfinite(result):
+        try:
+            number = float(result)
+        except OverflowError:
             where = _defined(self._call, self._reference, self._source)
-            raise OwnCodeError(f"{where} gave {float(result)}, which no threshold can judge; return a finite number")
-        return float(result)
+            raise OwnCodeError(f"{where} gave a number beyond 1.8e308, which no threshold can judge") from None
+        if not math.isfinite(number):
+            where = _defined(self._call, self._reference, self._source)
+            raise OwnCodeError(f"{where} gave {number}, which no threshold can judge; return a finite number")
+        return number
 
 
 def _second(call: Callable) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from gristmill.curation import scores, shards
+from gristmill.curation import own, scores, shards
 from gristmill.manifests import quality_steps
 from gristmill.manifests.counts import RunStopped, total
 from gristmill.manifests.planning import Context
@@ -14,6 +14,9 @@ from gristmill.manifests.store import Record
 
 GUARDED_FROM = 1000
 """Yield guards look at a source from this many documents on: below it, a share means little."""
+
+OWN_FAILED = 0.05
+"""From this share of a source's documents on, what a function of the author's fails on is no longer an odd document."""
 
 EXAMPLES = 10
 """So many dropped documents are named when a guard stops a run."""
@@ -82,16 +85,36 @@ def score_warnings(context: Context) -> Iterator[str]:
             theirs = f"their keys are such as {keys[0]}" if keys else "they have no keys"
             ours = next(_keys(context, params.join), None)
             what = f"documents have such as {ours}" if ours else f"no document has one ({params.join})"
-            own = (
+            hint = (
                 "; a data set's own ids are in meta: join: meta.<column>, such as meta.id"
                 if params.join == "id"
                 else ""
             )
-            yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column{own}"
+            yield f"curate.scores.{name}: its files match no document: {theirs}, and {what}; check join and key_column{hint}"
             continue
         for source, given in matched.items():
             if not given and feature in context.manifest.sources[source].asked_features:
                 yield f"sources.{source}: none of its documents has {feature}, which it asks for"
+
+
+def own_warnings(records: list[Record], context: Context) -> Iterator[str]:
+    """Sources of which a function of the manifest's author failed on more than OWN_FAILED of what it was asked about."""
+    for source in context.groups:
+        own_records = [r for r in records if r.source == source]
+        counts = total(own_records)
+        failed = counts.get("dropped", {}).get(own.FAILED, 0)
+        if failed <= OWN_FAILED * counts.get("documents", 0):
+            continue
+        details = (
+            verdict["detail"]
+            for record in own_records
+            for verdict in shards.read_table(record.folder / "verdicts.arrow", ["rule", "detail"]).to_pylist()
+            if verdict["rule"] == own.FAILED
+        )
+        yield (
+            f"sources.{source}: {failed:,} of {counts['documents']:,} documents are dropped because a rule's function "
+            f"failed on them; the first: {next(details)}"
+        )
 
 
 def _keys(context: Context, join: str) -> Iterator[str]:
@@ -129,12 +152,12 @@ def check_failures(records: list[Record], unopened: list[Mapping], run: Run) -> 
 def guard(step: str, records: list[Record], context: Context) -> None:
     """Stop a run that is about to lose a source: too little kept by a step, or too many errors in extraction."""
     for source in context.groups:
-        own = [r for r in records if r.source == source]
-        counts = records[0].counts["sources"].get(source, {}) if step == "dedup" else total(own)
+        theirs = [r for r in records if r.source == source]
+        counts = records[0].counts["sources"].get(source, {}) if step == "dedup" else total(theirs)
         documents = counts.get("documents", 0)
         if documents < GUARDED_FROM or step not in ("extract", "filter", "dedup", "decontaminate", "shards"):
             continue
-        _guard_source(step, source, counts, context.manifest.run, _examples(step, own, context))
+        _guard_source(step, source, counts, context.manifest.run, _examples(step, theirs, context))
 
 
 def _guard_source(step: str, source: str, counts: Mapping, run: Run, examples: Iterator[str]) -> None:

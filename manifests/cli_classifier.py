@@ -12,7 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation import extract
-from gristmill.curation.classifier_training import NEGATIVE, POSITIVE, TrainingError, TrainingParams, train
+from gristmill.curation.classifier_training import (
+    NEGATIVE,
+    NEGATIVE_SHARES,
+    POSITIVE,
+    TrainingError,
+    TrainingParams,
+    train,
+)
 from gristmill.curation.documents import Extracted, ReadOptions, Unextracted, UnreadableFile
 from gristmill.curation.raw_files import opened
 from gristmill.manifests import inputs
@@ -107,9 +114,11 @@ class _Set:
                 with opened(file.path) as stream:
                     yield from self._of(extract.reader("text").read(stream, file.locator, self._options))
             except UnreadableFile as error:
-                what = str(error).partition("; set columns")
-                hint = "; name it with --text-column" if what[1] else ""
-                raise TrainingError(f"--{self.name} {file.locator}: {what[0]}{hint}") from None
+                what, column, _ = str(error).partition("; set columns")
+                what, form, _ = what.partition("; set format: ")
+                hint = "; name it with --text-column" if column else ""
+                hint += "; convert it to JSON lines or Parquet, or leave it out" if form else ""
+                raise TrainingError(f"--{self.name} {file.locator}: {what}{hint}") from None
 
     def _of(self, records: Iterable) -> Iterator[str]:
         for record in records:
@@ -144,6 +153,12 @@ def show(lineage: dict, out: Path, console: Console) -> None:
         for row in measured["thresholds"]:
             table.add_row(f"{row['threshold']:.6f}", f"{row['positive']:.1%}", f"{row['negative']:.1%}")
         console.print(table)
+        held_out = lineage["documents"][NEGATIVE]["held_out"]
+        if left_out := [share for share in NEGATIVE_SHARES if 0 < share * held_out < 1]:
+            console.print(
+                f"no row for {', '.join(f'{share:.0%}' for share in left_out)} of the negative set: of {held_out:,} held "
+                f"out, one is {1 / held_out:.1%}; give more negative texts, or a larger --held-out"
+            )
     console.print(f"wrote {out} and {out.with_suffix('.json')}", markup=False)
 
 

@@ -13,6 +13,9 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from gristmill.curation.blocklists import UrlLists, is_list
+from gristmill.curation.decontaminate import build_index
+from gristmill.curation.documents import UnreadableFile
+from gristmill.curation.raw_files import opened
 from gristmill.manifests import download, hub, inputs, language_inputs, own_code, quality_inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
@@ -78,7 +81,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
     for look in (
         checksum_files,
         url_list_files,
-        benchmark_files,
+        check_benchmarks,
         tokenizer_files,
         language_inputs.check_language_models,
         own_code.check_named,
@@ -145,6 +148,26 @@ def benchmark_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawF
         return expand(params.against, loaded.roots, loaded.cache) if params else []
     except MissingInput as error:
         raise loaded.error(("curate", "decontaminate", "against"), str(error)) from None
+
+
+CHECKED_BYTES = 2**20
+"""Benchmark files up to this size are read before any work, some 0.1 s; larger ones when their turn comes."""
+
+
+def check_benchmarks(loaded: Loaded) -> None:
+    """Raises ManifestError for every benchmark that is not there, is empty, or is small, on this machine and not usable."""
+    problems: list[Problem] = []
+    for file in benchmark_files(loaded):
+        try:
+            if not file.size_bytes and not file.missing:
+                raise UnreadableFile(f"benchmark {file.locator} is empty (0 bytes); fetch it again, or remove it")
+            if file.size_bytes <= CHECKED_BYTES and not inputs.REMOTE.match(file.path):
+                with opened(file.path) as stream:
+                    build_index([(file.locator, stream)], loaded.manifest.curate.decontaminate.ngram_words)
+        except UnreadableFile as error:
+            problems += loaded.error(("curate", "decontaminate", "against"), str(error)).problems
+    if problems:
+        raise ManifestError(problems)
 
 
 def tokenizer_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawFile]:

@@ -14,6 +14,9 @@ from gristmill.manifests.wording import meant
 
 Expand = Callable[..., list[RawFile]]
 
+CHECKED_FILES = 100
+"""Files of one score whose footers are read before any work, at some milliseconds each."""
+
 
 @contextmanager
 def _collected(loaded: Loaded, where: tuple[str | int, ...], problems: list[Problem]) -> Iterator[None]:
@@ -58,7 +61,7 @@ def score_files(loaded: Loaded, expand: Expand = inputs.expand) -> dict[str, lis
 
 
 def check_contents(loaded: Loaded) -> None:
-    """Look into local files: whether models know their label, and the first file of each score has the columns.
+    """Look into local files: whether models know their label, and the first files of each score have the columns.
 
     Raises ManifestError for all that is wrong; what is on a server is looked at when its turn comes.
     """
@@ -73,10 +76,14 @@ def check_contents(loaded: Loaded) -> None:
             continue
         with _collected(loaded, ("curate", "classifiers", name), problems):
             _check_label(file, params.label)
-    for name, (first, *_) in score_files(loaded).items():
-        with _collected(loaded, ("curate", "scores", name), problems):
-            if not REMOTE.match(first.path):
-                scores.check_columns((first.locator, partial(opened, first.path)), loaded.manifest.curate.scores[name])
+    for name, files in score_files(loaded).items():
+        for file in files[:CHECKED_FILES]:
+            with _collected(loaded, ("curate", "scores", name), problems):
+                if not file.size_bytes and not file.missing:
+                    raise ValueError(f"{file.locator} is empty (0 bytes), and no Parquet file; remove or replace it")
+                if not REMOTE.match(file.path):
+                    stored = (file.locator, partial(opened, file.path))
+                    scores.check_columns(stored, loaded.manifest.curate.scores[name])
     if problems:
         raise ManifestError(problems)
 

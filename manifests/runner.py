@@ -252,6 +252,9 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
     if state.step.name == "score":
         for line in checks.score_warnings(context):
             progress.warn(line)
+    if state.step.name == "filter":
+        for line in checks.own_warnings(state.records, context):
+            progress.warn(line)
     if state.step.name == "pack":
         for record in state.records:
             for line in record.counts["notes"]:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -321,12 +321,29 @@ def checked(path: Path, lines: SourceLines) -> Loaded:
     except ValidationError as error:
         raise ManifestError(_problems(path, lines, error)) from None
     loaded = Loaded(manifest, path, lines)
-    problems = [
-        Problem(str(path), lines.line(where), _dotted(where), message) for where, message in _across_blocks(manifest)
-    ]
+    found = [*_texts_for_numbers((), data, manifest), *_across_blocks(manifest)]
+    problems = [Problem(str(path), lines.line(where), _dotted(where), message) for where, message in found]
     if problems:
         raise ManifestError(problems)
     return loaded
+
+
+def _texts_for_numbers(where: tuple, data: object, value: object) -> Iterator[tuple[tuple, str]]:
+    """Text that stands where a number was made of it: `edges: ["0.3"]`."""
+    if isinstance(data, str) and isinstance(value, int | float) and not isinstance(value, bool):
+        yield where, f"must be a number, but it is {data!r}; remove the quotes"
+    elif isinstance(data, Mapping):
+        for key, inner in data.items():
+            of = value.get(key) if isinstance(value, Mapping) else getattr(value, str(key), None)
+            if key == "read" and isinstance(value, Source) and inner:
+                try:
+                    of = value.read_params
+                except ValidationError:
+                    continue  # told elsewhere
+            yield from _texts_for_numbers((*where, key), inner, of)
+    elif isinstance(data, list) and isinstance(value, list | tuple):
+        for number, (inner, of) in enumerate(zip(data, value, strict=False)):
+            yield from _texts_for_numbers((*where, number), inner, of)
 
 
 def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:

@@ -28,13 +28,31 @@ def changed(loaded: Loaded, settings: Sequence[str]) -> Loaded:
     for setting in settings:
         try:
             _apply(data, loaded, setting)
-        except (ValueError, YAMLError) as error:
+        except YAMLError as error:
+            what = getattr(error, "problem", None) or getattr(error, "context", None) or "check brackets and quotes"
+            raise SettingError(f"--set {setting}: the value is not valid YAML: {what}") from None
+        except ValueError as error:
             raise SettingError(f"--set {setting}: {error}") from None
     try:
         return replace(schema.checked(loaded.path, replace(loaded.lines, data=data)), cache=loaded.cache)
     except ManifestError as error:
         told = "; ".join(f"{p.where}: {p.message}" for p in error.problems)
-        raise SettingError(f"--set {' --set '.join(settings)}: {told}") from None
+        wrong = _at_fault(loaded, settings) if len(settings) > 1 else settings
+        raise SettingError(f"--set {' --set '.join(wrong)}: {told}") from None
+
+
+def _at_fault(loaded: Loaded, settings: Sequence[str]) -> Sequence[str]:
+    """The settings without which the others would do; where there is no such one, those that are wrong alone, or all."""
+
+    def fails(some: Sequence[str]) -> bool:
+        try:
+            changed(loaded, some)
+        except SettingError:
+            return True
+        return False
+
+    needed = [one for n, one in enumerate(settings) if not fails([*settings[:n], *settings[n + 1 :]])]
+    return needed[-1:] or [one for one in settings if fails([one])] or settings
 
 
 def _plain(value: object) -> object:

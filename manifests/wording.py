@@ -32,11 +32,16 @@ def messages(errors: Iterable[Mapping], keys_at: KeysAt, known: Sequence[str] | 
         ]
         branch = [n for n in branch if item["loc"][n - 1] not in _BY_NAME]
         if branch:
-            choices.setdefault(item["loc"][: branch[0]], []).append(item)
+            choices.setdefault(item["loc"][: branch[0]], []).append(item | {"rest": item["loc"][branch[0] + 1 :]})
         else:
             where = tuple(part for part in item["loc"] if part != "[key]")
+            where += getattr(item.get("ctx", {}).get("error"), "place", ())
             messages.append((where, _explained(where, item, keys_at, known)))
     for where, items in choices.items():
+        inner = [item for item in items if any(part != "[key]" for part in item["rest"])]
+        if inner and len(items) > len(inner):  # of the right sort, and wrong inside
+            items = inner
+            where += tuple(part for part in inner[0]["rest"] if part != "[key]")
         wanted = list(dict.fromkeys(_wants(item).removeprefix("must be ") for item in items))
         messages.append((where, f"must be {', or '.join(reversed(wanted))}, but it is {_shown(items[0]['input'])}"))
     return messages

@@ -179,7 +179,7 @@ def test_presets_can_be_combined_in_any_order():
     assert found.rules == PRESETS["gopher_quality"].rules + PRESETS["c4"].rules
     assert found.cut_lines == "c4"
     assert ruleset({"code": {"min_alnum": 0.3}}, "code").rules[-1].threshold == 0.3
-    assert ruleset("code", "crawl") == ruleset(["code"], "crawl") == ruleset([{"code": None}], "crawl")
+    assert ruleset("code", "crawl") == ruleset(["code"], "crawl") == ruleset([{"code": {}}], "crawl")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,10 @@ def test_presets_can_be_combined_in_any_order():
         ([{"gopher": {"min_words": float("nan")}}], "threshold is nan; give a finite number"),
         ([{"gopher": {"min_words": True}}], "threshold is True; give a finite number"),
         ([{"gopher": 3}], "3 is no change"),
+        (
+            [{"gopher": None}],
+            "gopher: null may mean two things; for the preset as it is write gopher, for none remove it",
+        ),
         ([3], "3 is no rule"),
         (3, "3 is no preset"),
         ([{}], "{} is no rule"),

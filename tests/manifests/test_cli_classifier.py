@@ -48,6 +48,7 @@ def test_every_format_is_read_and_the_model_tells_the_sets_apart(sets, monkeypat
     assert code == 0
     assert "positive: 60 documents, 54 trained on, 6 held out" in out
     assert "AUC 1.0000" in out
+    assert "no row for 10%, 5%, 2%, 1% of the negative set: of 6 held out, one is 16.7%" in out
     (score,) = classifier.scores("m.bin", "hq", texts(WANTED, 1, seed=9))
     assert score > 0.9
 
@@ -75,11 +76,14 @@ def test_the_lineage_beside_the_model_says_what_it_was_made_of(sets, monkeypatch
         (["--positive", "good", "--negative", "bad", "--out", "none/m.bin"], "there is no folder none"),
         (["--positive", "good", "--negative", "bad", "--out", "m.ftz"], "ends in .bin"),
         (["--positive", "broken.parquet", "--negative", "bad"], "--positive broken.parquet: "),
+        (["--positive", "picture", "--negative", "bad"], "; convert it to JSON lines or Parquet, or leave it out"),
     ],
 )
 def test_what_is_wrong_is_said(sets, monkeypatch, capsys, arguments, said):
     (sets / "broken.parquet").write_bytes(b"PAR1 and nothing else")
+    (sets / "picture").write_bytes(b"\x89PNG and so on")
     code, _, err = gristmill(monkeypatch, capsys, "--out", "m.bin", *arguments)
     assert code == 1
+    assert "set format" not in err
     assert said in err
     assert not (sets / "m.bin").exists()

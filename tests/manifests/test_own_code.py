@@ -209,3 +209,17 @@ def test_the_command_checks_it_too(folder):
     assert done.returncode == 1
     assert "unknown function in my_rules.py: 'exclamations'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_number_beyond_floats_is_told_with_its_line_and_many_failures_are_a_warning(folder):
+    write_rows(folder / "rows.jsonl", [{"text": f"Row {n}."} for n in range(20)])
+    (folder / "my_rules.py").write_text("\ndef huge(text):\n    return 10**400 if '3' in text else 1\n")
+    manifest = folder / "huge.yaml"
+    manifest.write_text(
+        "sources:\n  a:\n    kind: text\n    paths: [rows.jsonl]\n"
+        "    filters: [{rule: 'my_rules:huge', op: '>', threshold: 0}]\ncurate: {languages: null}\n"
+    )
+    assert go(manifest, folder, until="filter").warnings == [
+        "sources.a: 2 of 20 documents are dropped because a rule's function failed on them; the first: "
+        "my_rules.py:2: my_rules:huge gave a number beyond 1.8e308, which no threshold can judge"
+    ]

@@ -16,6 +16,7 @@ from gristmill.curation import classifier, language
 from gristmill.curation.ledger import read_ledger
 from gristmill.manifests import schema, units
 from gristmill.manifests.fetch import wanted_files
+from gristmill.manifests.planning import raw_groups
 from gristmill.manifests.runner import Place, report_now
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status
@@ -225,6 +226,31 @@ def test_scores_join_by_the_id_that_the_data_set_gives(tmp_path):
     assert sorted(read_ledger(tmp_path / "runs/small/ledger", ["scores.edu"])["scores.edu"].to_pylist()) == list(
         map(float, range(20))
     )
+
+
+def test_a_later_file_that_is_empty_is_said_before_any_work(scored):
+    manifest, root, _ = scored
+    (manifest.parent / "edu/b.parquet").touch()
+    with pytest.raises(ManifestError, match=r"curate\.scores\.edu: edu/b\.parquet is empty \(0 bytes\)"):
+        go(manifest, root)
+    (manifest.parent / "edu/b.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ManifestError, match=r"curate\.scores\.edu: edu/b\.parquet cannot be read"):
+        go(manifest, root)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("", "is empty"), ("{question", "is not JSON"), ('{"question": "Too short?"}', "no text of 8 words")],
+)
+def test_a_benchmark_of_no_use_is_said_before_any_work(tmp_path, content, said):
+    (tmp_path / "a.jsonl").write_text('{"text": "A text."}\n')
+    (tmp_path / "eval.jsonl").write_text(content)
+    manifest = tmp_path / "small.yaml"
+    manifest.write_text(
+        "sources: {a: {kind: text, paths: [a.jsonl]}}\ncurate:\n  decontaminate: {against: [eval.jsonl]}\n"
+    )
+    with pytest.raises(ManifestError, match=rf"small\.yaml:3 curate\.decontaminate\.against: .*eval\.jsonl.*{said}"):
+        raw_groups(schema.load(manifest))
 
 
 def test_only_what_depends_on_a_weight_or_an_edge_runs_again(scored):

@@ -114,7 +114,7 @@ def test_numbers_may_have_underscores(tmp_path):
         (GOOD.replace("    weight: 3\n", ""), "m.yaml:2 sources.web: has no weight, but books has one"),
         (
             GOOD.replace("paths: [", "filters: gohper\n    paths: ["),
-            "m.yaml:2 sources.web: unknown preset 'gohper'; did you mean 'gopher'?",
+            "m.yaml:4 sources.web.filters: unknown preset 'gohper'; did you mean 'gopher'?",
         ),
         (GOOD + "  books: {}\n", 'm.yaml:7: found duplicate key "books"'),
         (GOOD + "curate: [", "m.yaml:7: not valid YAML"),
@@ -131,6 +131,34 @@ def test_numbers_may_have_underscores(tmp_path):
         (
             GOOD + "curate: {languages: {keep: en}}\n",
             "m.yaml:7 curate.languages.keep: must be 'all', or a list, such as [en], but it is 'en'",
+        ),
+        (
+            GOOD + "curate: {languages: {keep: [en], min_score: {en: high}}}\n",
+            "m.yaml:7 curate.languages.min_score.en: must be a number, but it is 'high'",
+        ),
+        (
+            GOOD + "curate: {languages: {keep: [en], min_score: '0.5'}}\n",
+            "m.yaml:7 curate.languages.min_score: must be a number, but it is '0.5'; remove the quotes",
+        ),
+        (
+            GOOD.replace("weight: 1,", "weight: 1, buckets: {by: num_words, edges: ['3', 6.5], weights: [1, 1, 1]},"),
+            "m.yaml:6 sources.books.buckets.edges.0: must be a number, but it is '3'; remove the quotes",
+        ),
+        (
+            GOOD + "curate: {decontaminate: {against: []}}\n",
+            "m.yaml:7 curate.decontaminate: against is empty",
+        ),
+        (
+            GOOD.replace(
+                "paths: [", "filters:\n    - gopher\n    - {name: n, feature: num_words, op: '<'}\n    paths: [", 1
+            ),
+            "m.yaml:6 sources.web.filters.1: filters: rule on num_words lacks threshold",
+        ),
+        (
+            GOOD.replace(
+                "paths: [", "filters:\n    - gopher:\n        min_words: 3\n        max_words: many\n    paths: [", 1
+            ),
+            "m.yaml:7 sources.web.filters.0.gopher.max_words: rule gopher.max_words: threshold is 'many'",
         ),
         (
             GOOD + "curate: {languages: en}\n",

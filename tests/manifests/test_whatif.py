@@ -202,6 +202,10 @@ def test_deduplication_is_said_to_be_left_out_unless_it_is_asked_for(finished):
         ("web.pages.filters.c4.min_sentences=3", "set web.pages.filters=[...] as a whole"),
         ("web.pages.filters.gopher.min_words=many", "threshold is 'many'"),
         ("web.pages.filters.gopher.min_words", "write path=value"),
+        (
+            "pages.filters.gopher_quality.min_words=[1",
+            "--set pages.filters.gopher_quality.min_words=[1: the value is not valid YAML: ",
+        ),
         ("curate.langages.min_score=0.5", "did you mean 'languages'?"),
         ("web.pages.filters=[gohper]", "did you mean 'gopher'?"),
         ("web.pages.filters=[{feature: num_wrds, op: '>', threshold: 1}]", "did you mean 'num_words'?"),
@@ -245,3 +249,11 @@ def test_the_command_shows_tables_and_examples_to_people_and_json_to_programs(fi
     wrong = command("whatif", manifest, "--set", "letters.filters.min_wrds=3")
     assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
     assert "did you mean" in wrong.stderr
+
+
+def test_of_several_settings_the_wrong_one_is_named(finished):
+    manifest, _ = finished[:2]
+    good, wrong = "web.pages.max_epochs=2", "web.pages.skip=[filter]"
+    with pytest.raises(SettingError) as told:
+        changed(schema.load(manifest), [good, wrong, "letters.max_epochs=3"])
+    assert str(told.value).startswith(f"--set {wrong}: sources.web.pages.skip.0: ")
