@@ -10,7 +10,7 @@ thresholds for word lengths and word n-grams mean nothing then, and do not apply
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -41,9 +41,13 @@ _LETTERS_ARE_WORDS = ("Hani", "Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "M
 _MIN_STOP_WORDS = 2.0
 
 
+PATH = Path(__file__).with_name("languages") / "fineweb2.json"
+"""The table. It shapes what is measured and judged, so that its digest is part of their keys."""
+
+
 @cache
 def _table() -> dict:
-    return json.loads((resources.files("gristmill.curation") / "languages" / "fineweb2.json").read_text("utf-8"))
+    return json.loads(PATH.read_text("utf-8"))
 
 
 def known(label: str | None) -> str | None:

@@ -91,12 +91,12 @@ def write_ledger(path: Path, table: pa.Table, rules: str = "[]") -> None:
     pq.write_table(table, path, compression="zstd", row_group_size=65_536, store_schema=True)
 
 
-def read_ledger(folder: Path, columns: list[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
+def read_ledger(folder: Path | str, columns: list[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
     """All ledger files under a folder (`runs/<manifest>/ledger` or one source's) as one table, in order of path.
 
     A column that some files lack is null in their rows; one that is a number here and words there is words.
     """
-    return unified([read_file(path, columns, filters) for path in sorted(folder.rglob("*.parquet"))])
+    return unified([read_file(path, columns, filters) for path in sorted(Path(folder).rglob("*.parquet"))])
 
 
 def read_file(path: Path, columns: Sequence[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:

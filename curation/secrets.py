@@ -49,6 +49,12 @@ def find(text: str) -> list[Edit]:
     return edits
 
 
+def rules() -> list[str]:
+    """The rules of the edits that `find` can give, without `secret.`."""
+    own = ("private_key", "basic_auth", "authorization", "keyword")
+    return list(dict.fromkeys([*own, *(finder.rule for finder in finders())]))
+
+
 def _around_long_words(text: str) -> tuple[str, list[int], list[int]]:
     """The parts of a text that can hold a token, a line each; where they start in it, and where in the text.
 

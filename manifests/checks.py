@@ -117,6 +117,22 @@ def own_warnings(records: list[Record], context: Context) -> Iterator[str]:
         )
 
 
+def bucket_warnings(context: Context) -> Iterator[str]:
+    """What a person should know of buckets: sources none of whose documents has the value that divides them."""
+    for name, source in context.manifest.sources.items():
+        counts = total(r for (s, _), r in context.records["buckets"].items() if s == name)
+        if (
+            source.buckets
+            and counts.get("documents")
+            and counts["without_value"][source.buckets.by] == counts["documents"]
+        ):
+            given = [f"{n:,} in {bucket}" for bucket, n in counts["in_bucket"].items() if n]
+            yield (
+                f"sources.{name}.buckets: none of its {counts['documents']:,} documents has the number "
+                f"{source.buckets.by}: all are {', '.join(given)}; check `by`"
+            )
+
+
 def _keys(context: Context, join: str) -> Iterator[str]:
     """The keys that documents have, beginning with the first."""
     for record in context.records["extract"].values():

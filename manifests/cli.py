@@ -19,9 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation.classifier_training import TrainingError
-from gristmill.manifests import cli_classifier, own_code, schema
+from gristmill.manifests import cli_classifier, cli_questions, own_code, schema
+from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
+from gristmill.manifests.json_schema import json_schema
 from gristmill.manifests.progress import ConsoleProgress, numbers
 from gristmill.manifests.runner import Place, StepState, open_context, run, survey
 from gristmill.manifests.schema import Loaded
@@ -40,20 +42,13 @@ app = typer.Typer(
 tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the kept documents.")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(cli_classifier.app, name="classifier")
+app.command("whatif")(cli_questions.whatif_command)
+app.command("sample")(cli_questions.sample_command)
 
-ManifestPath = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The manifest, a YAML or JSON file.")]
-StoreDir = Annotated[Path, typer.Option("--store", help="Folder of the store that all manifests share.")]
-RunsDir = Annotated[Path, typer.Option("--runs", help="Folder of the readable views, one a manifest.")]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes; the manifest's run.workers if not given, else one per core."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-
-STORE, RUNS = Path("store"), Path("runs")
-
-# Tables that nobody looks at on a terminal must not lose the ends of names to its width.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 def _version(asked: bool) -> None:
@@ -263,6 +258,8 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
         console.print(f"mixture: {note}", markup=False)
     if found["scores"]:
         console.print(_scores(found))
+    if any(c["buckets"] for c in found["sources"].values()):
+        console.print(_buckets(found))
 
 
 def _scores(found: dict) -> Table:
@@ -275,6 +272,16 @@ def _scores(found: dict) -> Table:
             if name in counts["scores"]:
                 given = counts["scores"][name]
                 table.add_row(name, source, f"{given['with']:,}", f"{given['without']:,}", origins)
+    return table
+
+
+def _buckets(found: dict) -> Table:
+    """How many documents each bucket of a source has."""
+    table = Table("source", "by", "in bucket", "without value", title_justify="left")
+    for source, counts in found["sources"].items():
+        if divided := counts["buckets"]:
+            sizes = ", ".join(f"{name} {n:,}" for name, n in divided["in_bucket"].items())
+            table.add_row(source, divided["by"], sizes, f"{divided['without_value']:,}")
     return table
 
 
@@ -307,69 +314,10 @@ def why(
         console.print(line, markup=False)
 
 
-@app.command("whatif")
-def whatif_command(
-    manifest: ManifestPath,
-    settings: Annotated[
-        list[str],
-        typer.Option(
-            "--set", metavar="PATH=VALUE", help="A change, such as web.filters.gopher.min_words=40; null: off."
-        ),
-    ],
-    dedup: Annotated[bool, typer.Option("--dedup", help="Resolve duplicates again for the changed set.")] = False,
-    examples: Annotated[int, typer.Option("--examples", min=0, help="Examples of each sort.")] = 5,
-    store: StoreDir = STORE,
-    runs: RunsDir = RUNS,
-    as_json: AsJson = False,
-) -> None:
-    """Say which documents and tokens would come and go if rules were other ones; nothing is run."""
-    from gristmill.manifests.whatif import lines, whatif
-
-    loaded = schema.load(manifest)
-    found = whatif(loaded, Place.of(loaded, store, runs), settings, dedup, examples)
-    if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    what = "after deduplication" if dedup else "by the filters"
-    for unit in ("documents", "tokens"):
-        if found["total"][unit] is None:
-            continue
-        table = Table("source", "language", "kept now", "would come", "would go", "kept then", title_justify="left")
-        table.title = f"{unit} kept {what}"
-        for group in [*found["groups"], {"source": "all", "language": "", **found["total"]}]:
-            cells = [f"{group[unit][name]:,}" for name in ("kept_now", "come", "go", "kept_then")]
-            table.add_row(group["source"], group["language"] or "", *cells)
-        console.print(table)
-    for line in lines(found):
-        console.print(line, markup=False)
-
-
-@app.command("sample")
-def sample_command(
-    manifest: ManifestPath,
-    rule: Annotated[str, typer.Option("--dropped-by", metavar="RULE", help="A rule as the ledger names it.")],
-    number: Annotated[int, typer.Option("-n", min=1, help="Documents of each sort.")] = 20,
-    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
-    store: StoreDir = STORE,
-    runs: RunsDir = RUNS,
-    as_json: AsJson = False,
-) -> None:
-    """Show documents that a rule drops, and documents that it just lets pass."""
-    from gristmill.manifests.look import lines, sample
-
-    loaded = schema.load(manifest)
-    found = sample(loaded, Place.of(loaded, store, runs), rule, number, source)
-    if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    for line in lines(found):
-        console.print(line, markup=False)
-
-
 @app.command("schema")
 def schema_command() -> None:
     """Print the manifest's JSON Schema, for editors."""
-    print(json.dumps(schema.json_schema(), indent=1))
+    print(json.dumps(json_schema(), indent=1))
 
 
 def main() -> None:

@@ -56,10 +56,20 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         "silent_rules": [rule for rule, n in failed.items() if not n] if documents else [],
         "bytes": total(steps.get("shards", [])).get("bytes", 0),
         "scores": _scores(total(steps.get("score", []))),
+        "buckets": _buckets(total(steps.get("buckets", [])), source),
         "tokens": total(steps.get("tokens", [])).get("tokens", 0),
         "not_documents": read.get("not_documents", {}),
         "failures": [*(f for r in steps.get("extract", []) for f in r.counts["failures"]), *lost],
     }
+
+
+def _buckets(counts: Mapping[str, object], source: str) -> dict[str, object]:
+    """What divides a source, how many documents each bucket has, and how many have no such value; {} if not divided."""
+    if not counts.get("in_bucket"):
+        return {}
+    ((by, without),) = counts["without_value"].items()
+    in_bucket = {name.removeprefix(f"{source}/"): n for name, n in counts["in_bucket"].items()}
+    return {"by": by, "in_bucket": in_bucket, "without_value": without}
 
 
 def _scores(counts: Mapping[str, object]) -> dict[str, dict[str, int]]:

@@ -17,8 +17,11 @@ def reasons(state: StepState, locked: Mapping[str, Mapping], store: Store) -> li
         key = old_units.get(view.unit_label(unit.source, unit.name))
         old = store.load(unit.step, key) if key else None
         # A score has units of its own: what is new may be the score, and not the texts.
-        ending = {"score": f"/{unit.params.get('feature')}", "score_index": unit.name}.get(unit.step, "")
-        known = any(label.endswith(ending) for label in old_units)
+        known = bool(old_units)
+        if unit.step == "score":  # its units are called source/unit/feature
+            known = any(label.endswith(f"/{unit.params['feature']}") for label in old_units)
+        elif unit.step == "score_index":  # by the score alone
+            known = unit.name in old_units
         found |= dict.fromkeys(_differences(unit, old, known, had_key=key is not None))
     for pending in state.pending:
         found.setdefault(f"depends on {pending.on}")

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation import columns, filters, language, ledger, own, shards
-from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.language import LanguageParams
 from gristmill.manifests import own_code, quality_steps
 from gristmill.manifests.store import Unit
@@ -79,11 +78,7 @@ def judge_unit(
         params = LanguageParams(**unit.params["languages"])
         confidence = np.asarray(measured["language_score"].to_numpy())
         by_language = language.judge(measured["language"].to_pylist(), confidence, params)
-    lists: dict[str, list[str]] = {}
-    for given in unit.inputs:
-        if given.name.startswith("url_lists/"):
-            lists.setdefault(given.name.split("/")[1], []).append(given.path)
-    url_lists = UrlLists(unit.params["integrated_url_lists"], **{what: tuple(paths) for what, paths in lists.items()})
+    url_lists = quality_steps.url_lists_of(unit)
     needed = columns.needed(rule.feature for rule in ruleset.rules if rule.asks_words or rule.feature not in known)
     parts: list[pa.Table] = []
     start = 0

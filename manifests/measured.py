@@ -1,5 +1,7 @@
 """What a run has in the store about its documents, for questions that change nothing."""
 
+import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -47,9 +49,11 @@ def planned_filters(
         for unit in units:
             lacks = _lacking(unit, have.get((unit.source, unit.name)), dedup)
             if lacks:
+                of = f"source {unit.source}" if unit.source else unit.name
+                hint = "; to drop no language, set keep: all" if lacks == ["language"] else ""
                 raise SettingError(
-                    f"this was never measured: with it, {step.name} of source {unit.source} would run again "
-                    f"({', '.join(lacks)}); put it into the manifest and run: gristmill run {after.path} --until filter"
+                    f"this was never measured: with it, {step.name} of {of} would run again ({', '.join(lacks)}); "
+                    f"put it into the manifest and run: gristmill run {after.path} --until filter{hint}"
                 )
         if step.name == "extract" and len(units) != len(have):
             raise SettingError(f"with this, {step.name} would have other units; that takes a run, not a question")
@@ -58,19 +62,24 @@ def planned_filters(
 
 
 def _lacking(unit: Unit, have: Unit | None, dedup: bool) -> list[str]:
-    """What a unit would hold that an existing one does not; what it no longer asks for is no lack."""
+    """What of a unit's work is not what an existing one did.
+
+    Every difference counts, also a parameter that is taken away, but for two that leave what is asked as it was:
+    features of `VARIANTS` that no rule asks any more, and signatures that nobody compares.
+    """
     if have is None:
         return [unit.name]
-    if {i.digest for i in unit.inputs} - {i.digest for i in have.inputs}:
-        return ["other files"]
-    idle = () if dedup else ("signature",)
-    return [
-        name
-        for name in sorted({*unit.params, *have.params})
-        if unit.params.get(name) != have.params.get(name)
-        and (unit.params.get(name) or name == "conformance")
-        and name not in idle
-    ]
+    if unit.key == have.key:
+        return []
+    found = []
+    for name in sorted({*unit.params, *have.params}):
+        now, then = unit.params.get(name), have.params.get(name)
+        idle = (name == "variants" and not now) or (name == "signature" and (now is None or not dedup))
+        if now != then and not idle:
+            found.append("other files" if name == "pieces" else name)
+    found += [what for what in ("version", "libraries") if getattr(unit, what) != getattr(have, what)]
+    files, before = (sorted(i.digest for i in one.inputs) for one in (unit, have))
+    return found or ([] if files == before else ["other files"])
 
 
 def verdicts(unit: Unit, record: Record) -> pa.Table:
@@ -135,6 +144,30 @@ def excerpts(context: Context, rows: Mapping[tuple[str, str], list[int]]) -> Ite
         texts = shards.take(path, wanted, "text").to_pylist()
         for row, facts, text in zip(wanted, about.to_pylist(), texts, strict=True):
             yield (source, name, row), {**facts, "text": text}
+
+
+def as_json(found: object) -> str:
+    """An answer as JSON: a threshold that does not apply, infinite here, is null there."""
+    return json.dumps(_finite(found), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def said(number: object) -> str | None:
+    """A value or threshold for people; None if there is none.
+
+    >>> said(0.25), said(float("inf"))
+    ('0.25', 'does not apply')
+    """
+    if isinstance(number, float):
+        return f"{number:.6g}" if math.isfinite(number) else "does not apply"
+    return None if number is None else str(number)
 
 
 def shortened(text: str, characters: int = 240) -> str:

@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from gristmill.curation import columns, conformance, extract, features, filters, language, minhash, urls
+from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash, urls
 from gristmill.manifests import dedup, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
-from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_files
+from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_inputs
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Unit
 
@@ -60,11 +61,12 @@ def plan_extract(context: Context) -> Iterator[Planned]:
 
 def _models(context: Context, kind: str) -> list[Input]:
     """The data files that shape what a kind's reader gives, such as a fitted model: its `MODELS`, if it has any."""
-    paths = getattr(extract.reader(kind), "MODELS", ())
-    return [
-        Input(f"model/{kind}/{path.name}", str(path), context.digests.of(RawFile(path.name, str(path), 0)))
-        for path in paths
-    ]
+    return [_our_file(context, kind, path) for path in getattr(extract.reader(kind), "MODELS", ())]
+
+
+def _our_file(context: Context, whose: str, path: Path) -> Input:
+    """A data file of this package as an input: a unit's key has its content."""
+    return Input(f"model/{whose}/{path.name}", str(path), context.digests.of(RawFile(path.name, str(path), 0)))
 
 
 def plan_measure(context: Context) -> Iterator[Planned]:
@@ -76,6 +78,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         languages = _languages(context, source)
         model = models.get(languages.model) if languages else None
         files = [Input("language_model", model.path, context.digests.of(model), model.size_bytes)] if model else []
+        table = [_our_file(context, "languages", language_table.PATH)] if languages else []  # its stop words
         params = {
             "language": (files[0].digest if model else language.model_digest()) if languages else None,
             "signature": near.signature if near and "dedup" not in source.skip else None,
@@ -92,7 +95,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
             name,
             source_name,
             params,
-            [texts, *files],
+            [texts, *files, *table],
             ("fasttext-predict", "numpy", "pyarrow"),
         )
 
@@ -100,9 +103,8 @@ def plan_measure(context: Context) -> Iterator[Planned]:
 
 
 def _asks_variants(source: Source) -> bool:
-    """Whether a source's rules or cuts need the definitions of Dolma, DCLM or the Common Pile."""
-    rules = rules_of(source)
-    return rules["cut_lines"] == "dclm" or any(feature in features.VARIANTS for _, _, feature, *_ in rules["rules"])
+    """Whether a source's rules, cuts or buckets need the definitions of Dolma, DCLM or the Common Pile."""
+    return rules_of(source)["cut_lines"] == "dclm" or not features.VARIANTS.isdisjoint(source.asked_features)
 
 
 def _languages(context: Context, source: Source):
@@ -127,7 +129,7 @@ def plan_filter(context: Context) -> Iterator[Planned]:
     code = {name: own_code.inputs(context.loaded, families.get("own", ())) for name, families in named.items()}
     models = language_inputs.language_models(context.loaded)
     digests = {path: context.digests.of(file) for path, file in models.items()}  # a model's path means nothing
-    lists = {name: _url_lists(context, files) for name, files in url_list_files(context.loaded).items()}
+    lists = url_list_inputs(context)
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         families = named[source_name]
@@ -136,8 +138,11 @@ def plan_filter(context: Context) -> Iterator[Planned]:
         if columns.needed(feature for features_of in families.values() for feature in features_of):
             files.append(context.record("extract", source_name, name).output("texts.arrow"))
         files += score_outputs(context, source_name, name, list(dict.fromkeys(families.get("score", ()))))
+        rules = rules_of(source)
+        if any(by_language for *_, by_language in rules["rules"]):
+            files.append(_our_file(context, "languages", language_table.PATH))  # its thresholds
         params = {
-            **rules_of(source),
+            **rules,
             "languages": languages and replace(languages, model=languages.model and digests[languages.model]),
             "integrated_url_lists": source.url_lists is None or source.url_lists.integrated,
         }
@@ -148,16 +153,11 @@ def plan_filter(context: Context) -> Iterator[Planned]:
             name,
             source_name,
             params,
-            [*files, *code[source_name], *lists.get(source_name, ())],
+            [*files, *code[source_name], *(lists.get(source_name, ()) if "url" in families else ())],
             ("datatrove", "tldextract") if "url" in families else (),  # its lists, and the suffixes of domains
         )
 
     return per_unit(context, one)
-
-
-def _url_lists(context: Context, files: list[tuple[str, RawFile]]) -> list[Input]:
-    """The files of a source's own lists, named by what they list."""
-    return [Input(f"url_lists/{what}/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for what, f in files]
 
 
 def _features_beside(source: Source) -> dict[str, list[str]]:

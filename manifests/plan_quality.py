@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from gristmill.curation import classifier, columns, scores, urls
 from gristmill.manifests import quality_steps
-from gristmill.manifests.planning import Context, NotYet, Pending, Planned, unit
+from gristmill.manifests.planning import Context, NotYet, Pending, Planned, unit, url_list_inputs
 from gristmill.manifests.quality_inputs import model_files, score_files
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.store import Input, Record, Unit
@@ -74,15 +74,16 @@ def score_outputs(context: Context, source_name: str, name: str, features: list[
 
 
 def plan_buckets(context: Context) -> Iterator[Planned]:
+    lists = url_list_inputs(context)
     for source_name, source, name in context.each():
         if source.buckets:
             try:
-                yield _buckets(context, source_name, source, name)
+                yield _buckets(context, source_name, source, name, lists.get(source_name, []))
             except NotYet as missing:
                 yield Pending(name, source_name, str(missing))
 
 
-def _buckets(context: Context, source_name: str, source: Source, name: str) -> Unit:
+def _buckets(context: Context, source_name: str, source: Source, name: str, lists: list[Input]) -> Unit:
     params = source.buckets
     files = [context.record("shards", source_name, name).output("shard.arrow")]
     if columns.family(params.by) == "score":
@@ -90,8 +91,13 @@ def _buckets(context: Context, source_name: str, source: Source, name: str) -> U
     elif not columns.needed([params.by]):
         files.append(context.record("measure", source_name, name).output("features.arrow"))
     how = {"by": params.by, "edges": params.edges, "names": params.names, "own_missing": params.missing is not None}
-    libraries = ("tldextract",) if columns.family(params.by) == "url" else ()
-    return unit(context, "buckets", buckets.VERSION, name, source_name, {"buckets": how}, files, libraries)
+    values: dict[str, object] = {"buckets": how}
+    libraries: tuple[str, ...] = ()
+    if columns.family(params.by) == "url":  # by the lists of the source, as its rules
+        values["integrated_url_lists"] = source.url_lists is None or source.url_lists.integrated
+        files += lists
+        libraries = ("datatrove", "tldextract")
+    return unit(context, "buckets", buckets.VERSION, name, source_name, values, files, libraries)
 
 
 def score_origins(indices: Iterable[Record], scored: Iterable[Record]) -> dict[str, dict]:

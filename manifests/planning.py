@@ -141,6 +141,14 @@ def url_list_files(loaded: Loaded, expand: Expand = inputs.expand) -> dict[str, 
     return found
 
 
+def url_list_inputs(context: Context) -> dict[str, list[Input]]:
+    """The files of each source's own lists, named by what they list."""
+    return {
+        name: [Input(f"url_lists/{what}/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for what, f in files]
+        for name, files in url_list_files(context.loaded).items()
+    }
+
+
 def benchmark_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawFile]:
     """The benchmarks to decontaminate against."""
     params = loaded.manifest.curate.decontaminate

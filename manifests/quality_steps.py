@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.curation import classifier, columns, scores, shards
+from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.raw_files import opened
 from gristmill.manifests.store import Unit
 from gristmill.tokenizer.buckets import BUCKETS_SCHEMA, bucket_numbers
@@ -90,6 +91,16 @@ def with_scores(measured: pa.Table, unit: Unit) -> pa.Table:
     return measured
 
 
+def url_lists_of(unit: Unit) -> UrlLists:
+    """The lists that a unit looks addresses up in."""
+    lists: dict[str, list[str]] = {}
+    for given in unit.inputs:
+        if given.name.startswith("url_lists/"):
+            lists.setdefault(given.name.split("/")[1], []).append(given.path)
+    integrated = bool(unit.params.get("integrated_url_lists", True))
+    return UrlLists(integrated, **{what: tuple(paths) for what, paths in lists.items()})
+
+
 def buckets(unit: Unit, out: Path) -> Mapping[str, object]:
     """The bucket of each kept document, row by row as the document shard has them."""
     p = unit.params["buckets"]
@@ -99,8 +110,9 @@ def buckets(unit: Unit, out: Path) -> Mapping[str, object]:
     if not texts:  # it was measured or scored: of every text, kept or not
         table = shards.read_table(_measured_file(unit))
         measured = {p["by"]: table[p["by"]].take(pc.index_in(kept["id"], table["id"].combine_chunks()))}
-    values = columns.Values(kept.select(texts), pa.table(measured), [p["by"]]).of(p["by"])
-    numbers = bucket_numbers(columns.numbers(values, p["by"]), p["edges"], p["own_missing"])
+    values = columns.Values(kept.select(texts), pa.table(measured), [p["by"]], url_lists_of(unit)).of(p["by"])
+    found = columns.numbers(values, p["by"])
+    numbers = bucket_numbers(found, p["edges"], p["own_missing"])
     table = pa.table([kept["id"], pa.array(numbers)], schema=BUCKETS_SCHEMA)
     about = {"gristmill.by": p["by"], "gristmill.buckets": json.dumps(p["names"])}
     shards.write_batches(out / BUCKETS, BUCKETS_SCHEMA, table.to_batches(), about)
@@ -108,7 +120,7 @@ def buckets(unit: Unit, out: Path) -> Mapping[str, object]:
     return {
         "documents": len(numbers),
         "in_bucket": {f"{unit.source}/{name}": n for name, n in zip(p["names"], sizes, strict=True)},
-        "without_value": {p["by"]: sum(value is None for value in values)},
+        "without_value": {p["by"]: int(np.isnan(found).sum())},
     }
 
 

@@ -54,6 +54,8 @@ def render(
         parts.append("<h2>Masked in kept documents</h2>" + _masked(sources, colours))
     if facts.get("scores"):
         parts.append("<h2>Scores</h2>" + _scores(facts))
+    if any(source.get("buckets") for source in sources.values()):
+        parts.append("<h2>Buckets</h2>" + _buckets(sources))
     if leaks:
         parts.append("<h2>Benchmarks in the corpus</h2>" + _leaks(leaks))
     if "pack" in facts["steps"]:
@@ -179,6 +181,18 @@ def _scores(facts: Mapping) -> str:
                     f'<td class="words">{escape("; ".join(how))}</td><td class="words">{files}</td></tr>'
                 )
     heads = ("score", "source", "texts with it", "share", "how", "files and digests")
+    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _buckets(sources: Mapping) -> str:
+    """How many documents of each source fall into each bucket, and how many have no such value."""
+    rows = []
+    for source, counts in sources.items():
+        if divided := counts.get("buckets"):
+            sizes = ", ".join(f"{name}: {n:,}" for name, n in divided["in_bucket"].items())
+            cells = (escape(source), escape(divided["by"]), sizes, f"{divided['without_value']:,}")
+            rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    heads = ("source", "by", "documents in each bucket", "without the value")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
 
 

@@ -210,7 +210,6 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
 
 BLOCKS = {
     "score_index": ("curate", "scores"),
-    "score": ("curate", "classifiers"),
     "decontaminate": ("curate", "decontaminate"),
     "tokenizer": ("tokenizer",),
     "pack": ("mixture",),
@@ -219,12 +218,19 @@ BLOCKS = {
 """Where the manifest says what a step works by: the place of an error that the step itself explains."""
 
 
+def _block(unit: Unit) -> tuple[str, ...]:
+    """The block of the manifest that a unit works by; () for one that no single block stands for."""
+    if unit.step == "score":  # classifier.name or scores.name
+        family, _, name = str(unit.params["feature"]).partition(".")
+        return ("curate", {"classifier": "classifiers"}.get(family, family), name)
+    name = (unit.name,) if unit.step == "score_index" else ()
+    return (*BLOCKS[unit.step], *name) if unit.step in BLOCKS else ()
+
+
 def _lose(step: Step, failures: list[Failure], context: Context) -> list[dict]:
     """Failed units of `extract` are left out of the rest of the run, and their files named; of another step they stop it."""
-    if failures and step.name in BLOCKS and failures[0].expected:
-        unit = failures[0].unit
-        name = (unit.name,) if step.name == "score_index" else ()
-        raise context.loaded.error((*BLOCKS[step.name], *name), failures[0].error)
+    if failures and failures[0].expected and (place := _block(failures[0].unit)):
+        raise context.loaded.error(place, failures[0].error)
     if failures and step.name != "extract":
         shown = "\n  ".join(f"{view.unit_label(f.unit.source, f.unit.name)}: {f.error}" for f in failures[:10])
         raise RunStopped(f"{step.name} failed for {len(failures)} units:\n  {shown}")
@@ -254,6 +260,9 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
             progress.warn(line)
     if state.step.name == "filter":
         for line in checks.own_warnings(state.records, context):
+            progress.warn(line)
+    if state.step.name == "buckets":
+        for line in checks.bucket_warnings(context):
             progress.warn(line)
     if state.step.name == "pack":
         for record in state.records:

@@ -52,7 +52,7 @@ SKIPPABLE = ("language", "score", "filters", "dedup", "decontaminate", "pii")
 
 
 @functools.cache
-def _checked(params: type) -> TypeAdapter:
+def adapter(params: type) -> TypeAdapter:
     """What builds a dataclass of parameters from a manifest's block; an unknown key is an error."""
     params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
     return TypeAdapter(params)
@@ -129,8 +129,9 @@ class Source(Strict):
         formats = () if self.own_reader else extract.formats(self.kind)
         if not self.own_reader and self.format is not None and self.format not in formats:
             raise ValueError(f"format {self.format!r} is unknown for kind {self.kind}; formats: {', '.join(formats)}")
-        rules = filters.ruleset(self.filters, self.kind).rules
-        if self.url_lists is not None and not any(rule.feature.startswith("url_") for rule in rules):
+        asked = [rule.feature for rule in filters.ruleset(self.filters, self.kind).rules]
+        asked += [self.buckets.by] if self.buckets else []
+        if self.url_lists is not None and not any(feature.startswith("url_") for feature in asked):
             raise ValueError("`url_lists` is given, but no rule asks them; add the preset urls to `filters`")
         return self
 
@@ -154,7 +155,7 @@ class Source(Strict):
         if self.own_reader:
             return dict(self.read)
         params = extract.params_class(self.kind)
-        return None if params is None else _checked(params).validate_python(self.read)
+        return None if params is None else adapter(params).validate_python(self.read)
 
 
 class Near(Strict):
@@ -450,35 +451,6 @@ def _block(annotation: Any) -> Any:
 
 def _dotted(where: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in where)
-
-
-def json_schema() -> dict:
-    """The manifest's JSON Schema, for editors; published as docs/manifest.schema.json."""
-    published = Manifest.model_json_schema()
-    published["required"].remove("name")  # absent, it is the file's name
-    source = published["$defs"]["Source"]
-    paths = source["properties"]["paths"]
-    paths["anyOf"] = [{"type": "string"}, {"type": "array", "items": paths.pop("items")}]
-    del paths["type"]
-    kind = source["properties"]["kind"]
-    kind["anyOf"] = [{"enum": list(KINDS)}, {"type": "string", "pattern": own.REFERENCE}]
-    del kind["type"]
-    source["allOf"] = [_of_kind(kind, published["$defs"]) for kind in KINDS]
-    return published
-
-
-def _of_kind(kind: str, definitions: dict) -> dict:
-    """What a source of one kind may say under `read` and `format`; the options' schema is added to the definitions."""
-    then: dict[str, Any] = {"format": {"enum": [*extract.formats(kind), None]}}
-    params = extract.params_class(kind)
-    if params is None:
-        then["read"] = {"maxProperties": 0}
-    else:
-        options = _checked(params).json_schema(ref_template="#/$defs/{model}")
-        definitions |= options.pop("$defs", {})
-        definitions[params.__name__] = options
-        then["read"] = {"$ref": f"#/$defs/{params.__name__}"}
-    return {"if": {"properties": {"kind": {"const": kind}}}, "then": {"properties": then}}
 
 
 def workers(manifest: Manifest) -> int:

@@ -5,7 +5,8 @@ names. Everything else is the place of a key in the manifest, whose `sources.` m
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ruamel.yaml import YAML
@@ -33,11 +34,21 @@ def changed(loaded: Loaded, settings: Sequence[str]) -> Loaded:
             raise SettingError(f"--set {setting}: the value is not valid YAML: {what}") from None
         except ValueError as error:
             raise SettingError(f"--set {setting}: {error}") from None
-    try:
+    with reported(settings, lambda: _at_fault(loaded, settings) if len(settings) > 1 else settings):
         return replace(schema.checked(loaded.path, replace(loaded.lines, data=data)), cache=loaded.cache)
+
+
+@contextmanager
+def reported(settings: Sequence[str], at_fault: Callable[[], Sequence[str]] | None = None) -> Iterator[None]:
+    """Tell what is wrong with a changed manifest as what is wrong with the settings: no line of the file says it.
+
+    `at_fault` finds those of the settings that are to blame; without it all are named.
+    """
+    try:
+        yield
     except ManifestError as error:
         told = "; ".join(f"{p.where}: {p.message}" for p in error.problems)
-        wrong = _at_fault(loaded, settings) if len(settings) > 1 else settings
+        wrong = at_fault() if at_fault else settings
         raise SettingError(f"--set {' --set '.join(wrong)}: {told}") from None
 
 
@@ -105,9 +116,11 @@ def _with_rule(spec: object, kind: str, target: str, value: object, source: str)
         for rule, threshold in value.items():
             entries = _with_rule(entries, kind, f"{target}.{rule}", threshold, source)
         return entries
+    if value is None and (whole := _of_preset(entries, target)):
+        return [entry for number, entry in enumerate(entries) if number not in whole]
     if target not in places:
         raise ValueError(
-            unknown(f"rule of source {source}", target, places, "its rules")
+            unknown(f"rule of source {source}", target, [*places, *_presets(entries)], "its rules")
             + f"; to ask other rules, set {source}.filters=[...] as a whole"
         )
     number, key = places[target]
@@ -131,6 +144,24 @@ def _entries(spec: object) -> list[dict]:
             found.append(dict(entry))
         else:
             found += [{preset: dict(changes or {})} for preset, changes in entry.items()]
+    return found
+
+
+def _of_preset(entries: Sequence[Mapping], target: str) -> list[int]:
+    """The entries that are a whole preset, by the name in the manifest or by the one that its rules have in the ledger."""
+    names = _presets(entries)
+    if target in names:
+        return names[target]
+    labels = {name: {rule.preset for rule in PRESETS[name].rules} for name in names}
+    return [number for name, numbers in names.items() if labels[name] == {target} for number in numbers]
+
+
+def _presets(entries: Sequence[Mapping]) -> dict[str, list[int]]:
+    """The presets among some entries, and where they stand."""
+    found: dict[str, list[int]] = {}
+    for number, entry in enumerate(entries):
+        if not {"feature", "rule"} & set(entry):
+            found.setdefault(next(iter(entry)), []).append(number)
     return found
 
 

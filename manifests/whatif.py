@@ -18,11 +18,11 @@ from gristmill.curation.language import LanguageParams
 from gristmill.curation.rules import Rule, shown
 from gristmill.manifests import dedup as dedup_step
 from gristmill.manifests import judging, measured
-from gristmill.manifests.plan_curation import deduplicates, plan_dedup
+from gristmill.manifests.plan_curation import deduplicates, plan_dedup, rules_of
 from gristmill.manifests.planning import Context
 from gristmill.manifests.runner import Place
 from gristmill.manifests.schema import Loaded
-from gristmill.manifests.settings import SettingError, changed
+from gristmill.manifests.settings import SettingError, changed, reported
 from gristmill.manifests.store import Unit
 
 
@@ -60,12 +60,13 @@ def whatif(loaded: Loaded, place: Place, settings: Sequence[str], dedup: bool = 
     if dedup and not (deduplicates(loaded) and deduplicates(after)):
         raise SettingError("--dedup: the manifest deduplicates nothing; leave --dedup out")
     context, planned = measured.surveyed(loaded, place, "dedup" if dedup else "filter")
-    other, units = measured.planned_filters(after, place, context, planned, dedup)
+    with reported(settings):  # what is wrong now was right in the file
+        other, units = measured.planned_filters(after, place, context, planned, dedup)
     parts = [_part(unit, context) for unit in units]
     if dedup:
         _resolve(parts, context, other)
     tokens, estimated = _tokens(parts)
-    notes = list(_notes(parts, after, dedup, tokens, estimated))
+    notes = [*_uncounted(loaded, after, dedup), *_notes(parts, after, dedup, tokens, estimated)]
     return {
         "manifest": loaded.manifest.name,
         "settings": list(settings),
@@ -191,12 +192,57 @@ def _groups(parts: Sequence[_Part], tokens: list, estimated: list) -> list[dict]
     return found
 
 
+COUNTED = {
+    "curate": ("languages", "dedup", "classifiers", "scores", "conformance"),
+    "source": (
+        "kind",
+        "paths",
+        "paths_file",
+        "base",
+        "format",
+        "read",
+        "columns",
+        "limit",
+        "sample",
+        "filters",
+        "url_lists",
+        "skip",
+        "languages",
+        "licence",
+    ),
+}
+"""Keys that the answer follows, or that are refused; all others shape later steps only."""
+
+
+def _uncounted(loaded: Loaded, after: Loaded, dedup: bool) -> Iterator[str]:
+    """A note for each changed key that the numbers do not follow."""
+    before_m, after_m = loaded.manifest, after.manifest
+    says = "it shapes later steps only, which are not counted here"
+    for name in type(after_m.curate).model_fields:
+        if name not in COUNTED["curate"] and getattr(before_m.curate, name) != getattr(after_m.curate, name):
+            yield f"curate.{name}: {says}"
+    if not dedup and before_m.curate.dedup != after_m.curate.dedup:
+        yield "curate.dedup: the numbers are those of the filters" + (
+            "; --dedup counts it" if deduplicates(loaded) and deduplicates(after) else ", before deduplication"
+        )
+    for source, now in after_m.sources.items():
+        then = before_m.sources[source]
+        for name in type(now).model_fields:
+            if name not in COUNTED["source"] and getattr(then, name) != getattr(now, name):
+                yield f"{source}.{name}: {says}"
+        for step in sorted({*then.skip} ^ {*now.skip}):
+            if step in ("pii", "decontaminate") or (step == "dedup" and not dedup):
+                yield f"{source}.skip: {step}: {says}"
+        if rules_of(then)["cut_lines"] != rules_of(now)["cut_lines"]:
+            yield f"{source}.filters: cut_lines changes texts, not verdicts: its effect on tokens is not counted"
+    if before_m.curate.decontaminate or after_m.curate.decontaminate:
+        yield "decontamination is not counted"
+
+
 def _notes(parts: Sequence[_Part], after: Loaded, dedup: bool, tokens: list, estimated: list) -> Iterator[str]:
     """What the numbers do not say."""
     if not dedup and deduplicates(after):
         yield "deduplication is not counted: some of what would come may be duplicates; --dedup resolves them again"
-    if after.manifest.curate.decontaminate:
-        yield "decontamination is not counted"
     if any(np.isnan(column).any() for column in tokens):
         yield f"tokens are not known: nothing is encoded yet; gristmill run {after.path} --until tokens"
     elif any(column.any() for column in estimated):
@@ -280,13 +326,9 @@ def lines(found: Mapping) -> Iterator[str]:
         for example in found[name]:
             value = example["value"]
             seen = f"{value:.6g}" if isinstance(value, float) else value or ""
-            old, new = (_threshold(example[key]) for key in ("old_threshold", "new_threshold"))
+            old, new = (measured.said(example[key]) or "none" for key in ("old_threshold", "new_threshold"))
             yield f"  {example['source']}  {example['title'] or example['url'] or ''}  {example['locator']}".rstrip()
             yield f"    {example['rule']} {seen} (threshold {old} -> {new})"
             yield f"    {example['excerpt']}"
     for note in found["notes"]:
         yield f"note: {note}"
-
-
-def _threshold(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)

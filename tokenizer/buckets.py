@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from gristmill.curation import columns, shards
 
-VERSION = 1
+VERSION = 2
 """Raised when the same values would fall into other buckets."""
 
 MISSING = "missing"

@@ -11,7 +11,7 @@ def test_columns_that_some_sources_lack_are_null_in_their_rows(tmp_path):
     write_ledger(tmp_path / "a.parquet", pa.table({"id": ["1"], "meta.score": [2.5]}))
     write_ledger(tmp_path / "b.parquet", pa.table({"id": ["2"], "licence": ["MIT"]}))
     expected = [{"id": "1", "meta.score": 2.5, "licence": None}, {"id": "2", "meta.score": None, "licence": "MIT"}]
-    assert read_ledger(tmp_path).to_pylist() == expected
+    assert read_ledger(tmp_path).to_pylist() == read_ledger(str(tmp_path)).to_pylist() == expected
     assert read_ledger(tmp_path, ["licence"])["licence"].to_pylist() == [None, "MIT"]
     assert read_ledger(tmp_path, filters=pc.field("id") == "2").to_pylist() == expected[1:]
 

@@ -31,7 +31,7 @@ def test_dropped_documents_fail_the_rule_and_those_beside_them_hold_nearest_to_i
 
 
 def test_a_rule_over_words_and_a_function_can_be_looked_at(asked):
-    assert {d["value"] for d in look(asked, "custom.tagged")["dropped"]} <= {"spam"}
+    assert {d["value"] for d in look(asked, "custom.tagged")["dropped"]} == {"spam"}
     assert len(look(asked, "custom.long", number=3)["passed"]) == 3
 
 
@@ -53,6 +53,35 @@ def test_an_unknown_rule_is_answered_with_the_nearest_and_the_counts_of_all(fini
         look(finished, "gopher.min_word")
     with pytest.raises(SettingError, match="did you mean 'news'"):
         look(finished, "gopher.min_words", source="new")
+
+
+def test_a_document_without_the_value_or_to_which_the_rule_does_not_apply_does_not_just_pass(asked):
+    tagged = look(asked, "custom.tagged", number=100)["passed"]  # six kept documents have no tags
+    assert {d["value"] for d in tagged} == {"a"}
+    found = look(asked, "fineweb2.max_mean_word_length")["passed"]
+    assert [d["language"] for d in found] == ["en"]
+    assert [d["language"] for d in look(asked, "fineweb2.dup_10_gram")["dropped"]] == ["ja"]
+
+
+def test_documents_are_kept_by_the_language_threshold_of_their_source(asked):
+    passed = look(asked, "language.min_score", number=1000)["passed"]
+    assert {(d["source"], d["threshold"]) for d in passed} == {("web.pages", 0.3), ("letters", 0.4)}
+    distances = [d["value"] - d["threshold"] for d in passed]
+    assert distances == sorted(distances)
+    assert distances[0] > 0
+
+
+@pytest.mark.parametrize("rule", ["dedup.near", "language.keep", "decontaminate.overlap", "decontaminate"])
+def test_an_active_rule_that_did_nothing_is_known(asked, rule):
+    found = look(asked, rule, source="letters")
+    assert (found["documents"]["dropped"], found["dropped"]) in ((0, []), (1, found["dropped"]))
+
+
+def test_a_kind_of_personal_data_that_no_document_has_is_known_if_it_is_masked(finished):
+    assert look(finished, "pii.ip")["documents"]["edited"] == 0
+    assert look(finished, "secret.keyword")["documents"]["edited"] == 0
+    with pytest.raises(SettingError, match=r"unknown rule 'language\.keep'"):
+        look(finished, "language.keep")  # no language is asked there
 
 
 def test_the_command_prints_a_line_for_each_and_json_for_programs(finished):

@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gristmill.curation import classifier, language
+from gristmill.curation import classifier, language, scores
 from gristmill.curation.ledger import read_ledger
 from gristmill.manifests import schema, units
 from gristmill.manifests.fetch import wanted_files
 from gristmill.manifests.planning import raw_groups
 from gristmill.manifests.runner import Place, report_now
+from gristmill.manifests.settings import SettingError
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status
+from gristmill.manifests.whatif import whatif
 from gristmill.manifests.why import explain_document
 from tests.manifests import corpus
 from tests.manifests.test_run import contents, go, plans
@@ -272,10 +274,11 @@ def test_only_what_depends_on_a_changed_score_file_runs_again(scored):
     pq.write_table(table.take(pa.array(range(len(table) - 1, -1, -1))), path)  # the same scores, another file
     assert ran(go(manifest, root)) == ["score_index"]
     write_scores(manifest, root, of=lambda i: 0.9 if i == 1 else i % 10 / 10)
+    assert plans(manifest, root)["score_index"] == ("run", "changed: edu/a.parquet")
     seen = go(manifest, root)
     assert seen.ran["score"] == 2  # a unit a source; the classifier's are reused
     assert {"extract", "measure", "tokenizer"}.isdisjoint(ran(seen))
-    assert "changed: edu/a.parquet" not in plans(manifest, root)["score_index"][1]
+    assert plans(manifest, root)["score_index"] == ("reuse", "")
 
 
 def test_one_worker_and_four_give_the_same_bytes_from_many_units(scored, monkeypatch):
@@ -358,13 +361,13 @@ def test_a_key_with_two_scores_stops_the_run_at_its_line(scored):
     assert ledger[key] == 77.0
 
 
-@pytest.mark.parametrize("by", ["num_words", "meta.stars", "language_score"])
+@pytest.mark.parametrize("by", ["num_words", "dclm_num_words", "meta.stars", "language_score"])
 def test_any_number_on_record_can_divide_a_source(tmp_path, by):
     manifest = corpus.make(tmp_path / "data")
     lines = (manifest.parent / "letters/c.jsonl").read_text().splitlines()
     starred = [line[:-1] + f', "stars": {i % 4 or "null"}}}\n' for i, line in enumerate(lines)]
     (manifest.parent / "letters/c.jsonl").write_text("".join(starred))
-    edges = {"num_words": [145], "meta.stars": [2], "language_score": [0.5]}[by]
+    edges = {"num_words": [145], "dclm_num_words": [145], "meta.stars": [2], "language_score": [0.5]}[by]
     weights = "[1, 0]" if by == "language_score" else "[1, 1]"  # no language is identified here
     edited(
         manifest,
@@ -377,12 +380,81 @@ def test_any_number_on_record_can_divide_a_source(tmp_path, by):
     rows = {row["id"]: row for row in read_ledger(tmp_path / "runs/small/ledger/letters").to_pylist()}
     value = {
         "num_words": lambda i, row: row["num_words"],
+        "dclm_num_words": lambda i, row: row["dclm_num_words"],
         "meta.stars": lambda i, row: i % 4 or math.nan,
         "language_score": lambda i, row: math.nan,
     }[by]
     order = {row["id"]: i for i, row in enumerate(_texts(tmp_path, "letters"))}
     assert found == {key: int(value(order[key], rows[key]) >= edges[0]) for key in found}
+    assert len(set(found.values())) == (1 if by == "language_score" else 2)
     assert len(found) == 31
+
+
+def test_buckets_by_an_address_ask_the_lists_of_their_source(tmp_path):
+    manifest = corpus.make(tmp_path / "data")
+    path = manifest.parent / "letters/c.jsonl"
+    hosts = ["bad.org", "worse.org", "good.org"]
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text(
+        "".join(json.dumps({**row, "url": f"https://{hosts[i % 3]}/{i}"}) + "\n" for i, row in enumerate(rows))
+    )
+    (manifest.parent / "mine").write_text("bad.org\n")
+    buckets = (
+        "buckets: {by: url_blocked_domain, edges: [1], weights: [1, 1]}, "
+        "url_lists: {integrated: false, domains: [mine]}}\n"
+    )
+    edited(manifest, ("weight: 0.5, max_epochs: 2}\n", f"weight: 0.5, {buckets}"), ("tokens: 6000", "tokens: 2000"))
+    go(manifest, tmp_path)
+
+    def sizes() -> dict[str, int]:
+        return status_of(manifest, tmp_path)["sources"]["letters"]["buckets"]["in_bucket"]
+
+    assert sizes() == {"0": 20, "1": 11}
+    (manifest.parent / "more").write_text("worse.org\n")
+    edited(manifest, ("domains: [mine]", "domains: [mine, more]"))
+    assert ran(go(manifest, tmp_path)) == ["buckets", "pack"]
+    assert sizes() == {"0": 10, "1": 21}
+
+
+def test_a_value_that_no_document_of_a_divided_source_has_is_said_loudly(scored):
+    manifest, root, _ = scored
+    edited(manifest, ("by: scores.edu", "by: meta.scoer"))
+    (warning,) = go(manifest, root, until="buckets").warnings
+    assert warning.startswith("sources.news.buckets: none of its 36 documents has the number meta.scoer: all are 36 in")
+    found = status_of(manifest, root)["sources"]
+    assert found["news"]["buckets"] == {
+        "by": "meta.scoer",
+        "in_bucket": {"0": 0, "1": 0, "missing": 36},
+        "without_value": 36,
+    }
+    assert found["letters"]["buckets"] == {}
+    loaded = schema.load(manifest)
+    page = report_now(loaded, Place.of(loaded, root / "store", root / "runs")).read_text()
+    assert "<td>meta.scoer</td><td>0: 0, 1: 0, missing: 36</td><td>36</td>" in page
+
+
+def test_a_failure_of_a_score_is_placed_at_its_own_block(scored, monkeypatch):
+    manifest, root, _ = scored
+
+    def broken(*_):
+        raise ValueError("no such thing")
+
+    edited(manifest, ("column: score}", "column: score, join: locator, key_column: id}"))
+    monkeypatch.setattr(scores, "look_up", broken)
+    with pytest.raises(ManifestError, match=r"small\.yaml:\d+ curate\.scores\.edu: .*no such thing"):
+        go(manifest, root)
+
+
+def test_a_question_names_what_would_be_sorted_again_and_the_setting_that_is_wrong(scored):
+    manifest, root, _ = scored
+    edited(manifest, ("column: score}", "column: score, key_column: id}"))
+    go(manifest, root, until="filter")
+    loaded = schema.load(manifest)
+    place = Place.of(loaded, root / "store", root / "runs")
+    with pytest.raises(SettingError, match=r"score_index of edu would run again \(scores\)"):
+        whatif(loaded, place, ["curate.scores.edu.repeated=max"])
+    with pytest.raises(SettingError, match=r"^--set curate\.scores\.edu\.column=scor: curate\.scores\.edu: .*'scor'"):
+        whatif(loaded, place, ["curate.scores.edu.column=scor"])
 
 
 def test_two_names_for_one_file_are_two_columns(scored):
@@ -400,7 +472,7 @@ def test_plan_says_which_score_is_new_and_which_model_has_changed(scored):
     edited(
         manifest,
         (str(MODEL), "model.ftz"),
-        ("column: score}}", "column: score}, again: {paths: [edu], column: score, repeated: max}}"),
+        ("column: score}}", "column: score}, du: {paths: [edu], column: score, repeated: max}}"),
     )
     found = plans(manifest, root)
     assert found["score_index"] == ("run 1 of 2", "never run")

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gristmill.curation import shards
+from gristmill.curation import language, shards
+from gristmill.curation.presets import PRESETS
 from gristmill.manifests import schema
 from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.measured import as_json
 from gristmill.manifests.runner import Place, open_context, survey
 from gristmill.manifests.settings import SettingError, changed
-from gristmill.manifests.whatif import whatif
+from gristmill.manifests.whatif import lines, whatif
 from tests.manifests import corpus
 from tests.manifests.test_run import command, go
 
@@ -28,12 +30,27 @@ sources:
       - {name: popular, feature: meta.votes, op: ">=", threshold: 2, absent: drop}
       - {name: tagged, feature: meta.tags, op: not in, threshold: [spam]}
       - {name: long, rule: "my_rules:length", op: ">=", threshold: 30}
-  letters: {kind: text, paths: [letters.jsonl]}
+      - {name: dclm, feature: dclm_num_words, op: ">=", threshold: 20}
+  letters:
+    kind: text
+    paths: [letters.jsonl]
+    format: jsonl
+    columns: {text: text}
+    licence: CC0-1.0
+    languages: {keep: [en], min_score: {en: 0.4, default: 0.6}}
+  notes: {kind: text, paths: [notes.jsonl], languages: {keep: all}, filters: NOTES}
 curate:
   languages: {keep: [en], min_score: 0.3}
   dedup: {prefer: [letters]}
+  classifiers: {en: {path: MODEL, label: __label__en, max_chars: 300}}
+  decontaminate: {against: [leak.jsonl]}
 tokenizer: {vocab_size: 300}
 """
+LEAK = {"question": "Which of the nineteen lighthouses of the northern archipelago was painted by Amalia Brandvold?"}
+OTHERS = {rule.name: None for rule in PRESETS["fineweb2"].rules}
+NOTES = {"fineweb2": OTHERS | {"dup_10_gram": 0.05}}  # a number of its own, where FineWeb2 does not ask Japanese
+del NOTES["fineweb2"]["max_mean_word_length"]  # as FineWeb2 has it: it does not apply to Japanese
+JAPANESE = ["港への古い道は川に沿って続いている。" * 9, "漁師たちは朝早くから網を直し、子供は浜辺で貝を拾って遊ぶ。"]
 
 
 def make(folder: Path) -> Path:
@@ -49,8 +66,11 @@ def make(folder: Path) -> Path:
     corpus.write_jsonl(
         folder / "letters.jsonl", [corpus.document(n, 4 * (1 + n % 4)) for n in range(0, 60, 2)] + ["Hi."]
     )
+    corpus.write_jsonl(folder / "notes.jsonl", [*JAPANESE, corpus.document(300)])
     (folder / "my_rules.py").write_text(RULES)
-    (folder / "asked.yaml").write_text(MANIFEST.replace("    columns: {meta: [votes, tags]}\n", ""))
+    (folder / "leak.jsonl").write_text(json.dumps(LEAK))
+    text = MANIFEST.replace("MODEL", str(language.model_path())).replace("NOTES", json.dumps(NOTES))
+    (folder / "asked.yaml").write_text(text.replace("    columns: {meta: [votes, tags]}\n", ""))
     return folder / "asked.yaml"
 
 
@@ -76,7 +96,7 @@ def kept(loaded: schema.Loaded, root: Path, dedup: bool) -> set[str]:
     found: set[str] = set()
     for (source, name), record in context.records["filter"].items():
         paths = [record.folder / "verdicts.arrow"]
-        if dedup:
+        if dedup and "dedup" not in loaded.manifest.sources[source].skip:
             paths.append(context.records["dedup"][(None, "dedup")].folder / source / name / "duplicates.arrow")
         tables = [shards.read_table(path, ["id", "rule"]).to_pylist() for path in paths]
         found |= {rows[0]["id"] for rows in zip(*tables, strict=True) if all(row["rule"] is None for row in rows)}
@@ -96,6 +116,12 @@ CHANGES = [
     ["curate.languages.keep=[en, de]", "web.pages.filters.gopher.min_stop_words=0"],
     ["web.pages.languages.keep=[de]"],
     ["letters.skip=[filters]", "web.pages.skip=[filters]"],
+    ["web.pages.filters.gopher_quality=null"],
+    ["web.pages.filters.gopher=null", "web.pages.filters.popular=3"],
+    ["web.pages.filters.dclm=null", "web.pages.filters.gopher.min_words=30"],
+    ["letters.filters.text.min_words=60", "curate.dedup.near=null"],
+    ["letters.filters.text.min_words=60", "letters.skip=[dedup]"],
+    ["notes.filters=[fineweb2]"],
 ]
 
 
@@ -116,6 +142,7 @@ def test_the_answer_is_that_of_a_run(finished, tmp_path, settings, dedup):
     del data["tokenizer"]
     copy.write_text(json.dumps(data))
     (tmp_path / "my_rules.py").write_text(RULES)
+    (tmp_path / "leak.jsonl").write_text(json.dumps(LEAK))
     now = kept(schema.load(manifest), root, dedup)
     locators = {id_: locator for id_, locator in _locators(schema.load(manifest), root)}
     go(copy, tmp_path, until="shards")
@@ -212,12 +239,53 @@ def test_deduplication_is_said_to_be_left_out_unless_it_is_asked_for(finished):
         ("letters.filters=[{rule: 'my_rules:length', op: '>', threshold: 1}]", "my_rules:length was never measured"),
         ("letters.filters=dolma_web", "was never measured"),
         ("letters.paths=[pages.jsonl]", "other"),
+        ("curate.languages=null", "(language); put it"),
+        ("curate.languages=null", "to drop no language, set keep: all"),
+        ("letters.skip=[language]", "(language); put it"),
+        ("letters.licence=null", "(licence); put it"),
+        ("letters.format=null", "(format); put it"),
+        ("letters.columns={}", "(columns); put it"),
+        ("curate.classifiers.en.max_chars=null", "(max_chars); put it"),
+        ("curate.classifiers.en.label=nope", "--set curate.classifiers.en.label=nope: curate.classifiers.en: "),
+        ("web.pages.filters.gopher_qualty=null", "did you mean 'gopher_quality'?"),
     ],
 )
 def test_what_cannot_be_followed_is_answered_with_advice(finished, setting, message):
     with pytest.raises(SettingError) as error:
         ask(finished, setting)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        (["curate.pii={email: mask}"], "curate.pii: it shapes later steps only, which are not counted here"),
+        (["curate.decontaminate=null"], "curate.decontaminate: it shapes later steps only, which are not counted here"),
+        (["curate.decontaminate=null"], "decontamination is not counted"),
+        (["letters.max_epochs=3"], "letters.max_epochs: it shapes later steps only, which are not counted here"),
+        (
+            ["letters.weight=1", "notes.weight=1", "web.pages.weight=1"],
+            "web.pages.weight: it shapes later steps only, which are not counted here",
+        ),
+        (["letters.skip=[pii]"], "letters.skip: pii: it shapes later steps only, which are not counted here"),
+        (["letters.filters=c4"], "letters.filters: cut_lines changes texts, not verdicts"),
+        (["curate.dedup=null"], "curate.dedup: the numbers are those of the filters, before deduplication"),
+    ],
+)
+def test_a_key_that_the_numbers_do_not_follow_is_named(finished, settings, note):
+    assert any(said.startswith(note) for said in ask(finished, *settings)["notes"])
+    assert not any(said.startswith(note) for said in ask(finished, "letters.filters.text.min_words=60")["notes"]) or (
+        note == "decontamination is not counted"
+    )
+
+
+def test_a_threshold_that_does_not_apply_is_null_for_programs_and_words_for_people(finished):
+    found = ask(finished, "notes.filters=[{fineweb2: {min_words: 9}}]")
+    (example,) = [one for one in found["come"] if one["source"] == "notes"]
+    assert (example["rule"], example["old_threshold"]) == ("fineweb2.dup_10_gram", 0.05)
+    written = json.loads(as_json(found), parse_constant=pytest.fail)
+    assert [e["new_threshold"] for e in written["come"] if e["source"] == "notes"] == [None]
+    assert any("(threshold 0.05 -> does not apply)" in line for line in lines(found))
 
 
 def test_a_value_that_no_document_has_is_said_to_be_missing(finished):
