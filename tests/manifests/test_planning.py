@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gristmill.curation import extract
+from gristmill.curation import extract, language_table
 from gristmill.manifests import planning, schema
 from gristmill.manifests.inputs import Digests
-from gristmill.manifests.plan_curation import plan_extract
+from gristmill.manifests.plan_curation import plan_extract, plan_filter, plan_measure
 from gristmill.manifests.planning import Context
 from gristmill.manifests.schema import Loaded
 from gristmill.manifests.source_lines import ManifestError
+from gristmill.manifests.store import Record, Unit
 
 
 def manifest(folder: Path, source: str = "{kind: text, paths: [a.jsonl]}") -> Loaded:
@@ -70,3 +71,27 @@ def test_a_data_file_that_shapes_what_a_reader_gives_counts_by_its_content(tmp_p
         keys.add(unit.key)
         assert [i.name for i in unit.inputs] == ["raw/a.jsonl", *(["model/text/model.json"] if content else [])]
     assert len(keys) == 3
+
+
+def _made(unit: Unit, folder: Path) -> Record:
+    """A unit as if it had been run."""
+    outputs = {"texts.arrow": "0" * 32, "features.arrow": "1" * 32}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in outputs:
+        (folder / name).touch()
+    return Record(folder, unit.step, unit.name, unit.source, unit.key, unit.params, {}, outputs, {}, {}, 0.0)
+
+
+def test_the_table_of_languages_counts_by_its_content_where_it_is_used(tmp_path, monkeypatch):
+    loaded = manifest(tmp_path, "{kind: text, paths: [a.jsonl], filters: [fineweb2]}")
+    table = tmp_path / "fineweb2.json"
+    monkeypatch.setattr(language_table, "PATH", table)
+    keys: dict[str, set[str]] = {}
+    for content in ("one", "second"):
+        table.write_text(content)
+        context = Context(loaded, planning.raw_groups(loaded), Digests(tmp_path / "store"))
+        for plan in (plan_extract, plan_measure, plan_filter):
+            (unit,) = plan(context)
+            keys.setdefault(unit.step, set()).add(unit.key)
+            context.records[unit.step] = {(unit.source, unit.name): _made(unit, tmp_path / unit.step)}
+    assert {step: len(found) for step, found in keys.items()} == {"extract": 1, "measure": 2, "filter": 2}
