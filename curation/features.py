@@ -26,7 +26,7 @@ from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_re
 from gristmill.curation.stretches import EndToEnd, Part
 from gristmill.curation.words import Lines, Types, hash_of
 
-VERSION: int = 6
+VERSION: int = 7
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's stop words; compared as written, so "The" is none."""

@@ -36,6 +36,8 @@ _PHRASES = (
     (b"read more", re.compile(r"\s?read more...\Z", re.IGNORECASE)),
     (b"sign-in", re.compile(r"\Asign-in\s?", re.IGNORECASE)),
 )
+# A token's letters stand side by side in `Tokens.letters`, but next to those of any other: "sign-in" need not be there.
+_WORDS_OF_PHRASES = tuple(re.findall(rb"[a-z]+", phrase) for phrase, _ in _PHRASES)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _counters(codes: np.ndarray, tokens: Tokens, lines: Lines) -> np.ndarray:
 
 
 def _lines_with_phrases(block: bytes, codes: np.ndarray, lines: Lines, letters: bytes) -> list[int]:
-    if not any(all(word in letters for word in phrase.split()) for phrase, _ in _PHRASES):
+    if not any(all(word in letters for word in words) for words in _WORDS_OF_PHRASES):
         return []
     lowered = block.lower()
     breaks = lines.end if len(codes) == len(block) else np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
@@ -116,17 +118,38 @@ def _without_phrases(text: str) -> tuple[list[tuple[int, int]], int, bool]:
     >>> _without_phrases("Sign-in to see 7 items in cart")
     ([(0, 8), (16, 30)], 4, False)
     """
-    places, rest = np.arange(len(text)), text
+    gone: list[tuple[int, int]] = []
+    rest = text
     for _, pattern in _PHRASES:
-        if len(rest.split()) > MAX_PHRASE_WORDS:
+        if len(rest.split(None, MAX_PHRASE_WORDS)) > MAX_PHRASE_WORDS:
             continue
-        for match in reversed(list(pattern.finditer(rest))):
-            places = np.delete(places, slice(*match.span()))
-            rest = rest[: match.start()] + rest[match.end() :]
-    gone = np.setdiff1d(np.arange(len(text)), places)
-    runs = np.split(gone, np.flatnonzero(np.diff(gone) > 1) + 1)
-    spans = [(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
-    return spans, _num_words(text) - _num_words(rest), bool(spans) and not rest.strip()
+        # A line of so few words holds a handful of phrases, however long it is.
+        matches = [match.span() for match in pattern.finditer(rest)]
+        for start, end in reversed(matches):
+            gone = _joined([*gone, (_before_cuts(start, gone), _before_cuts(end - 1, gone) + 1)])
+            rest = rest[:start] + rest[end:]
+    if not gone:
+        return [], 0, False
+    return gone, _num_words(text) - _num_words(rest), not rest.strip()
+
+
+def _before_cuts(place: int, gone: list[tuple[int, int]]) -> int:
+    """Where a character of the rest stood before these spans (in order) were cut."""
+    for start, end in gone:
+        if start <= place:
+            place += end - start
+    return place
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
 
 
 def apply(

@@ -191,8 +191,9 @@ def within(lines: TextLines, kept: np.ndarray, spans: Spans) -> Spans:
 def cuts(selected: Selected, starts: np.ndarray) -> tuple[np.ndarray, Spans]:
     """What to remove from each document: offsets (int64, documents + 1) into spans counted from its first character.
 
-    `starts` says where documents start in the stream (documents + 1, the last being the end). A line goes with the blank
-    lines behind it; the newline of the last line that stays is removed if all behind it is.
+    `starts` says where documents start in the stream (documents + 1, the last being the end). Spans inside lines that go
+    are part of these. A line goes with the blank lines behind it; the newline of the last line that stays is removed if
+    all behind it is.
     """
     lines, kept, spans, offsets = selected.lines, selected.kept, selected.spans, selected.of_lines
     first, last = _edges(offsets, len(kept))
@@ -209,8 +210,10 @@ def cuts(selected: Selected, starts: np.ndarray) -> tuple[np.ndarray, Spans]:
     begin, end = np.concatenate((begin, spans.start)), np.concatenate((end, spans.end))
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], end[order]
-    nonempty = end > begin
-    begin, end = begin[nonempty], end[nonempty]
+    end = np.minimum(end, starts[np.searchsorted(starts, begin, side="right")] - 1)  # the stream's own newline stays
+    covered_to = np.concatenate(([0], np.maximum.accumulate(end)))[: len(end)]
+    counts = end > np.maximum(begin, covered_to)
+    begin, end = begin[counts], end[counts]
     per_document = np.searchsorted(begin, starts)
     owner = np.repeat(starts[:-1], np.diff(per_document))
     return per_document, Spans(begin - owner, end - owner)

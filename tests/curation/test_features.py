@@ -94,6 +94,18 @@ ALPHABET = st.one_of(
     st.characters(exclude_categories=["Cs"]),
 )
 TEXT = st.text(ALPHABET, max_size=120)
+PHRASES = [
+    "sign-in",
+    "\nSign-in ",
+    "in - sign",
+    "items in cart",
+    "read more...\n",
+    "lorem ipsum",
+    "use cookies",
+    "[edit]",
+    "{",
+]
+WITH_PHRASES = st.lists(st.one_of(st.sampled_from(PHRASES), st.text(ALPHABET, max_size=40)), max_size=5).map("".join)
 
 
 @given(TEXT)
@@ -255,7 +267,7 @@ def test_cuts_are_ordered_spans_inside_the_text_and_cutting_twice_cuts_no_lines(
 # Laws
 
 
-@given(st.lists(TEXT, max_size=5))
+@given(st.lists(st.one_of(TEXT, WITH_PHRASES), max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_a_document_measures_the_same_in_any_batch_and_every_value_is_finite(texts):
     together = measure(pa.array(texts, pa.string()))
@@ -267,6 +279,7 @@ def test_a_document_measures_the_same_in_any_batch_and_every_value_is_finite(tex
         assert together.table.slice(index, 1).equals(alone.table)
         assert together.cuts[index] == alone.cuts[0]
         assert together.cuts_c4[index] == alone.cuts_c4[0]
+        assert together.cuts_dclm[index] == alone.cuts_dclm[0]
         span = slice(together.word_offsets[index], together.word_offsets[index + 1])
         assert together.word_hashes[span].tolist() == alone.word_hashes.tolist()
         assert all(np.isfinite(value) for value in alone.table.to_pylist()[0].values())
@@ -285,7 +298,7 @@ def test_blocks_and_groups_change_nothing(monkeypatch):
         assert (parts.word_offsets == whole.word_offsets).all()
 
 
-@given(st.lists(TEXT, min_size=1, max_size=4), st.integers(1, 60))
+@given(st.lists(st.one_of(TEXT, WITH_PHRASES), min_size=1, max_size=4), st.integers(1, 60))
 @settings(max_examples=60, deadline=None)
 def test_where_blocks_and_groups_end_changes_nothing_in_any_text(texts, size):
     whole = measure(pa.array(texts))
