@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from gristmill.curation import language
-from gristmill.curation.code.measures import comment_frac, visible_html
+from gristmill.curation.code.languages import language_of
+from gristmill.curation.code.measures import measured
 from gristmill.curation.features import measure
 from tests.curation.peer_cases import value, verdict, without_lines
 
@@ -83,30 +84,53 @@ def test_c4_tagger_lines_with_too_few_words():
 
 
 REPEATING = (
-    "\nThis is a text with repetitions.\nThis is a text with repetitions repetitions.\n\n{}\n\n"
+    "\nThis is a text with repetitions.\nThis is a text with repetitions repetitions.\n"
+    "This is a text with repetitions repetitions repetitions.\n"
+    "This is a text with repetitions repetitions repetitions repetitions.\n\nblah blah blah blah blah\n\n"
+    "No reps at the beginning of this sentence but MMMMMMMMMM\n\n"
     "Seeing doubles: bass banana bass banana bass banana bass banana\n"
 )
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "published"),
     [
         ("repetitions repetitions repetitions", 3),
         ("repetitions repetitions repetitions repetitions", 4),
-        ("blah blah blah blah blah", 5),  # 4 there: the first one is another token, for it lacks the space
         ("bass banana bass banana bass banana bass banana", 4),
-        ("bass banana bass banana bass banana bass", 3),
-        ("MMMMMMMMMM", 0),  # 4 there, of tokens like "MM"; a word here
-        (REPEATING.format("blah blah blah blah blah"), 5),
-        (REPEATING.format("Nothing."), 4),
         ("This is a text without repetitions.\n\nThere are double letters here and there.", 0),
-        (" ".join("abcdefghijklm" * 3), 3),
-        (" ".join("abcdefghijklmn" * 3), 0),  # a period of 14
-        ("twice twice", 0),
         ("", 0),
     ],
 )
-def test_tokenizer_repetitions(text, expected):
+def test_tokenizer_repetitions(text, published):
+    assert value(text, "dolma_max_repetition") == published
+
+
+@pytest.mark.parametrize(
+    ("text", "published", "ours"),
+    [
+        # GPT-NeoX has another token for the first one, which lacks the space before it; to us it is the same word.
+        ("blah blah blah blah blah", 4, 5),
+        # Tokens such as "MM" are said four times; to us it is one word.
+        ("MMMMMMMMMM", 4, 0),
+        # The greatest of the whole published text is that of its "repetitions" there, of its "blah" here.
+        (REPEATING, 4, 5),
+    ],
+)
+def test_repetitions_of_words_are_not_those_of_tokens(text, published, ours):
+    assert value(text, "dolma_max_repetition") == ours != published
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bass banana bass banana bass banana bass", 3),
+        (" ".join("abcdefghijklm" * 3), 3),
+        (" ".join("abcdefghijklmn" * 3), 0),  # a period of 14
+        ("twice twice", 0),
+    ],
+)
+def test_repetitions_are_whole_groups_of_up_to_thirteen(text, expected):
     assert value(text, "dolma_max_repetition") == expected
 
 
@@ -131,23 +155,71 @@ def test_code_redpajama_tagger():
     assert value("/* copyright: Test 2023 **/", "letters_per_split_token") == pytest.approx(13 / 7)
 
 
-def test_code_redpajama_tagger_of_an_empty_last_line():
-    """splitlines() sees no line behind the last newline; we see an empty one, so that the mean is a little lower."""
+def test_an_empty_last_line_is_a_line_here():
+    """Not among the published cases: splitlines() sees no line behind the last newline, we see an empty one."""
+    theirs = sum(map(len, "abcd\nabcd\n".splitlines())) / 2
     assert value("abcd\nabcd\n", "mean_line_length") == pytest.approx(8 / 3)
+    assert theirs == 4
+
+
+MARKDOWN = (
+    'An XML file begins as follows:\n\n```\n<?xml version="1.0" encoding="UTF-8"?>\n...\n</xml>\n```\n\n'
+    "An HTML file begins as follows:\n\n```\n<!DOCTYPE html>\n<html>\n...\n</html>\n```\n\nThese are different."
+)
+PYTHON = 'def foo():\n    # prints hello world\n    print("Hello, World!")'
+HTML = """\
+<!DOCTYPE html>
+<html>
+<head>
+    <title>Page Title</title>
+</head>
+<body>
+    <h1>This is a Heading</h1>
+    <p>This is a paragraph.</p>
+</body>
+<javascript>
+    console.log("Hello, World!")
+    for (let i = 0; i < 10; i++) {
+        console.log(i)
+    }
+</javascript>
+</html>"""
+
+
+def of_code(text: str, path: str) -> dict[str, object]:
+    return measured(text, language_of(path, text))
+
+
+def test_code_starcoder_tagger_of_markdown():
+    found = of_code(MARKDOWN, "page.md")
+    assert found["xml_header"] == 1
+    # Pinned to 0.5 and 1.0 there; a file that has no such share has none here, and passes the rules.
+    assert "comment_frac" not in found
+    assert "html_visible_frac" not in found
 
 
 def test_code_starcoder_tagger_of_comments():
-    text = 'def foo():\n    # prints hello world\n    print("Hello, World!")'
-    # Dolma takes the comment's words; the sign and the space behind it are part of the comment here.
-    assert comment_frac(text, "Python") == pytest.approx(len("# prints hello world") / len(text), abs=1e-4)
+    published = len("prints hello world") / len(PYTHON)
+    found = of_code(PYTHON, "page.py")
+    # The sign and the space behind it are part of the comment here.
+    assert found["comment_frac"] == round(published + len("# ") / len(PYTHON), 4) != round(published, 4)
+    assert not found.get("xml_header")
+    assert "html_visible_frac" not in found
 
 
 def test_code_starcoder_tagger_of_html():
-    page = "<!DOCTYPE html>\n<html><head><title>Page</title></head><body><h1>A heading</h1><p>Text.</p></body></html>"
-    share, chars = visible_html(page)
-    # Dolma counts a title, and white space between tags; what a reader sees counts here.
-    assert 0 < share < 0.3
-    assert chars <= len("Page A heading Text.")
+    published = 155 / len(HTML)  # len(BeautifulSoup(HTML, "html.parser").get_text())
+    found = of_code(HTML, "page.html")
+    # A line break between tags and all indentation count there, here white space inside a text, and once.
+    assert found["html_visible_frac"] == round(123 / len(HTML), 4) != round(published, 4)
+    assert found["html_visible_chars"] == 123
+    assert "comment_frac" not in found  # pinned to 0.5 there
+    assert not found.get("xml_header")
+
+
+def test_code_starcoder_tagger_of_html_without_text():
+    published = 0
+    assert of_code("<html><head></head><body></body></html>", "page.html")["html_visible_frac"] == published
 
 
 @pytest.mark.parametrize(
