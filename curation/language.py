@@ -47,8 +47,10 @@ class LanguageParams:
 
     def __post_init__(self):
         for label, score in self.thresholds.items():
+            where = f"min_score.{label}" if isinstance(self.min_score, Mapping) else "min_score"
+            if isinstance(score, bool):
+                raise ValueError(f"{where} is {str(score).lower()}, but a probability is a number; set {MIN_SCORE}")
             if not 0 <= score <= 1:
-                where = "min_score" if isinstance(self.min_score, float | int) else f"min_score.{label}"
                 raise ValueError(f"{where} is {score}, but a probability lies between 0 and 1; set {MIN_SCORE}")
         if self.model == "":
             raise ValueError("model is empty; name a fastText model (.bin or .ftz), or remove it for lid.176")

@@ -12,7 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gristmill.curation import columns, duplicates, extract, filters, own
 from gristmill.curation.blocklists import UrlLists
@@ -58,6 +67,17 @@ def adapter(params: type) -> TypeAdapter:
     return TypeAdapter(params)
 
 
+def _as_written(value: object) -> object:
+    """Thresholds of languages before pydantic takes true for 1.0, which would drop every text. Raises ValueError."""
+    given = value.get("min_score") if isinstance(value, Mapping) else None
+    if any(isinstance(score, bool) for score in (given.values() if isinstance(given, Mapping) else [given])):
+        LanguageParams(min_score=given)
+    return value
+
+
+Languages = Annotated[LanguageParams | None, BeforeValidator(_as_written)]
+
+
 class Strict(BaseModel):
     """A block of the manifest: an unknown key is an error."""
 
@@ -93,7 +113,7 @@ class Source(Strict):
     """Lists of domains, addresses and words for the rules over `url_*`; absent: datatrove's own."""
     skip: list[Literal[SKIPPABLE]] = []
     """Steps that this source is left out of."""
-    languages: LanguageParams | None = None
+    languages: Languages = None
     """Replaces curate.languages for this source."""
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Share of the mixture; normalised over all sources. Give it to all sources or to none (then size decides)."""
@@ -210,7 +230,7 @@ ScoreName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
 class Curate(Strict):
     """Rules that hold for all sources."""
 
-    languages: LanguageParams | None = LanguageParams()
+    languages: Languages = LanguageParams()
     """Which languages are kept; null: languages are not identified."""
     dedup: Dedup | None = Dedup()
     """null: nothing is deduplicated."""

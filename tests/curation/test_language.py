@@ -157,6 +157,8 @@ def test_a_score_outside_0_and_1_is_refused():
         (("en",), {"en": 1.5}, r"min_score\.en is 1\.5"),
         (("en",), {"de": 0.5}, 'threshold for "de", which keep does not list'),
         ("all", {"en": 0.5}, "keep: all drops no text"),
+        ("all", True, "min_score is true, but a probability is a number; set 0.65"),
+        (("en",), {"en": False}, "min_score.en is false, but a probability is a number"),
     ],
 )
 def test_thresholds_that_mean_nothing_are_refused(keep, min_score, said):

@@ -162,6 +162,10 @@ def test_numbers_may_have_underscores(tmp_path):
             "m.yaml:7 sources.web.filters.0.gopher.max_words: rule gopher.max_words: threshold is 'many'",
         ),
         (
+            GOOD + "curate: {languages: {keep: [en], min_score: true}}\n",
+            "m.yaml:7 curate.languages: min_score is true, but a probability is a number; set 0.65",
+        ),
+        (
             GOOD + "curate: {languages: en}\n",
             "m.yaml:7 curate.languages: must be a block of `key: value` lines, but it is 'en'; keys here: keep,",
         ),
