@@ -22,29 +22,31 @@ NGRAMS = (
 """Rule on n-grams -> the greatest share of characters that Gopher's table A1 allows."""
 
 
-def rules(preset: str, *rows: tuple[str, str, str, Threshold]) -> tuple[Rule, ...]:
-    """Rules of a preset from name, feature, op and threshold."""
-    return tuple(Rule(preset, *row) for row in rows)
+def rules(preset: str, *rows: tuple[str, str, str, Threshold], absent: str = "keep") -> tuple[Rule, ...]:
+    """Rules of a preset from name, feature, op and threshold; `absent`: what becomes of a document without the value."""
+    return tuple(Rule(preset, *row, absent=absent) for row in rows)
 
 
-def _by_language(*rows: tuple[str, str, str, float, str]) -> tuple[Rule, ...]:
+def _by_language(*rows: tuple[str, str, str, float, str], absent: str = "keep") -> tuple[Rule, ...]:
     """Rules of FineWeb2: with the threshold where a language has none of its own, and the column that has those."""
     return tuple(
-        Rule("fineweb2", name, feature, op, default, by_language=column) for name, feature, op, default, column in rows
+        Rule("fineweb2", name, feature, op, default, absent, column) for name, feature, op, default, column in rows
     )
 
 
 def _english(preset: str, threshold: float) -> tuple[Rule, ...]:
+    """A text whose language nobody looked at is not known to be English."""
     return rules(
         preset,
         ("english", "language", "in", ("en", "eng_Latn")),
         ("min_language_score", "language_score", ">", threshold),
+        absent="drop",
     )
 
 
 _FINEWEB2 = (
-    _by_language(
-        ("min_language_score", "language_score", ">=", 0.0, "language_score"),
+    _by_language(("min_language_score", "language_score", ">=", 0.0, "language_score"), absent="drop")
+    + _by_language(
         ("dup_line_frac", "dup_line_frac", "<=", 0.30, "dup_line_frac"),
         *((name, f"{name}_char_frac", "<=", threshold, name) for name, threshold in NGRAMS),
     )
@@ -125,11 +127,12 @@ PEER_PRESETS: Mapping[str, Ruleset] = {
         rules(
             "dolma_reddit",
             ("submission", "meta.submission", "not in", ("deleted", "removed")),
-            ("no_adult", "meta.over_18", "==", 0),
-            ("min_score", "meta.score", ">=", 2),
-            ("min_chars", "num_chars", ">=", 400),
-            ("max_chars", "num_chars", "<=", 40_000),
         )
+        # The reader of Reddit's dumps writes both; a text without them is none of its threads.
+        + rules(
+            "dolma_reddit", ("no_adult", "meta.over_18", "==", 0), ("min_score", "meta.score", ">=", 2), absent="drop"
+        )
+        + rules("dolma_reddit", ("min_chars", "num_chars", ">=", 400), ("max_chars", "num_chars", "<=", 40_000))
     ),
     # What most of its sources share; some ask for 200 to 700 characters.
     "common_pile": Ruleset(

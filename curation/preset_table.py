@@ -16,7 +16,7 @@ _GOPHER = "Rae et al. 2021, table A1 and section A1.1, as datatrove's"
 _OURS = "this project's, from Gopher's; the reasons stand in `curation/presets.py`"
 
 SOURCES: Mapping[str, str] = {
-    "gopher_repetition": f"{_GOPHER} `gopher_repetition_filter.py` 0.10 has it",
+    "gopher_repetition": f"{_GOPHER} `gopher_repetition_filter.py` 0.10 has it; an empty text, by whose length that would divide, has a rule",
     "gopher_quality": f"{_GOPHER} `gopher_quality_filter.py` 0.10 has it",
     "gopher": "`gopher_repetition`, then `gopher_quality`",
     "c4": "Raffel et al. 2020, section 2.2, with the apostrophe of datatrove's `c4_filters.py` as an end of line; without the list of bad words",
@@ -71,7 +71,8 @@ def _row(rule: Rule) -> str:
     if isinstance(rule.threshold, int):
         threshold = f"{rule.threshold:,}"
     languages = f"; by language: `{rule.by_language}`" if rule.by_language else ""
-    return f"| `{rule.label}` | `{rule.feature}` | {rule.op} {threshold}{languages} |"
+    absent = "; dropped without it" if rule.absent == "drop" else ""
+    return f"| `{rule.label}` | `{rule.feature}` | {rule.op} {threshold}{languages}{absent} |"
 
 
 def refreshed(page: str) -> str:

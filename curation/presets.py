@@ -66,7 +66,8 @@ def _only(those: Sequence[Rule], preset: str, **thresholds: float) -> tuple[Rule
 _GOPHER = _GOPHER_REPETITION + _GOPHER_QUALITY
 
 PRESETS: Mapping[str, Ruleset] = {
-    "gopher_repetition": Ruleset(_GOPHER_REPETITION),
+    # datatrove keeps no empty text either: it would divide by its length. In `gopher` `min_words` says so.
+    "gopher_repetition": Ruleset(rules("gopher", ("min_chars", "num_chars", ">=", 1)) + _GOPHER_REPETITION),
     "gopher_quality": Ruleset(_GOPHER_QUALITY),
     "gopher": Ruleset(_GOPHER),
     # The paper's rules without its list of bad words.

@@ -75,7 +75,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         texts = context.record("extract", source_name, name).output("texts.arrow")
-        languages = _languages(context, source)
+        languages = language_inputs.languages_of(context.manifest, source)
         model = models.get(languages.model) if languages else None
         files = [Input("language_model", model.path, context.digests.of(model), model.size_bytes)] if model else []
         table = [_our_file(context, "languages", language_table.PATH)] if languages else []  # its stop words
@@ -107,13 +107,6 @@ def _asks_variants(source: Source) -> bool:
     return rules_of(source)["cut_lines"] == "dclm" or not features.VARIANTS.isdisjoint(source.asked_features)
 
 
-def _languages(context: Context, source: Source):
-    """The language rule of a source, or None: languages are not applied to code."""
-    if "language" in source.skip or (source.kind == "code" and source.languages is None):
-        return None
-    return source.languages or context.manifest.curate.languages
-
-
 def rules_of(source: Source) -> dict:
     """A source's rules as the key sees them: a preset's name means nothing, its rules and thresholds do."""
     chosen = filters.ruleset([] if "filters" in source.skip else source.filters, source.kind)
@@ -133,7 +126,7 @@ def plan_filter(context: Context) -> Iterator[Planned]:
 
     def one(source_name: str, source: Source, name: str) -> Unit:
         families = named[source_name]
-        languages = _languages(context, source)
+        languages = language_inputs.languages_of(context.manifest, source)
         files = [context.record("measure", source_name, name).output("features.arrow")]
         if columns.needed(feature for features_of in families.values() for feature in features_of):
             files.append(context.record("extract", source_name, name).output("texts.arrow"))

@@ -84,6 +84,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
         check_benchmarks,
         tokenizer_files,
         language_inputs.check_language_models,
+        language_inputs.check_language_rules,
         own_code.check_named,
         quality_inputs.check_contents,
     ):

@@ -14,11 +14,17 @@ def value(text: str, feature: str) -> float:
 
 
 def verdict(text: str, spec: object, **beside: object) -> str | None:
-    """The label of the first rule that drops a text, None if it is kept; `beside` are columns of the document."""
+    """The label of the first rule that drops a text, None if it is kept.
+
+    The language is surely English; `beside` are columns of the document.
+    """
     rules = ruleset(spec, "crawl")
     needed = columns.needed(rule.feature for rule in rules.rules)
     texts = pa.table({name: pa.array([beside.get(name)], pa.string()) for name in needed})
-    return judge(measure(pa.array([text])).table, rules, texts)["rule"].to_pylist()[0]
+    features = measure(pa.array([text]), ["en"]).table
+    features = features.append_column("language", pa.array(["en"]))
+    features = features.append_column("language_score", pa.array([0.99], pa.float32()))
+    return judge(features, rules, texts)["rule"].to_pylist()[0]
 
 
 def without_lines(text: str, cut_lines: str) -> str:

@@ -4,6 +4,8 @@ A label here is the preset's name for datatrove's reason.
 """
 
 import pytest
+from datatrove.data import Document
+from datatrove.pipeline.filters import GopherRepetitionFilter
 
 from gristmill.curation import language
 from tests.curation.peer_cases import holds, value, verdict, without_lines
@@ -30,6 +32,15 @@ SHORT_LINES = "I am groot.{0}You are a wizard.{0}I am your father.{0}"
 )
 def test_gopher_repetition(text, rule):
     assert verdict(text, "gopher_repetition") == f"gopher.{rule}"
+
+
+def test_an_empty_text_is_dropped_for_its_length():
+    """datatrove divides by the length."""
+    assert verdict("", "gopher_repetition") == "gopher.min_chars"
+    assert verdict("Hello", "gopher_repetition") is None
+    assert verdict("", "gopher") == verdict("", "fineweb") == "gopher.min_words"  # which has a name for it already
+    with pytest.raises(ZeroDivisionError):
+        GopherRepetitionFilter().filter(Document(text="", id=""))
 
 
 @pytest.mark.parametrize(

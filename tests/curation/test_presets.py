@@ -58,6 +58,23 @@ def test_presets_by_one_definition_do_not_mix_with_another():
         assert not [rule.feature for rule in PRESETS[preset].rules if rule.feature.startswith(foreign)]
 
 
+@pytest.mark.parametrize(
+    ("preset", "missing"),
+    [
+        ("dclm", ["english", "min_language_score"]),
+        ("common_pile", ["english", "min_language_score"]),
+        ("fineweb2", ["min_language_score"]),
+        ("dolma_reddit", ["no_adult", "min_score"]),
+    ],
+)
+def test_a_document_without_the_language_or_mark_that_a_preset_asks_for_is_dropped(preset, missing):
+    """Nobody knows that it is English, harmless or liked."""
+    rules = [rule for rule in PRESETS[preset].rules if columns.family(rule.feature) not in ("text", "url")]
+    texts = pa.table({"meta": [None]}, schema=pa.schema([("meta", pa.string())]))
+    verdicts = judge(pa.table({"num_words": [100]}), Ruleset(tuple(rules)), texts).to_pylist()[0]
+    assert verdicts["failed"] == [f"{preset}.{name}" for name in missing]
+
+
 # FineWeb2
 
 GERMAN = "Der Weg zum alten Hafen führt an dem Fluss entlang, und die meisten Leute gehen ihn mit viel Zeit und Ruhe.\n"

@@ -73,3 +73,61 @@ def test_a_source_may_have_a_model_of_its_own(manifest):
     manifest.write_text(MANIFEST.replace("filters: []", "filters: [], languages: {model: no.ftz}"))
     with pytest.raises(ManifestError, match=r"m.yaml:3 sources.s.languages.model: no.ftz: no such file"):
         planning.raw_groups(schema.load(manifest))
+
+
+SWITCHED_OFF = """\
+name: m
+sources:
+  s: {{kind: {kind}, paths: [a.jsonl], filters: {filters}{beside}}}
+curate: {{languages: {languages}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "filters", "beside", "languages", "said"),
+    [
+        (
+            *("text", "dclm", "", "null"),
+            "m.yaml:3 sources.s.filters: dclm.english and dclm.min_language_score would see no language, for "
+            "curate.languages is null; remove that, or give the source a block languages: {keep: all}, or switch off "
+            "what asks: {dclm: {english: null, min_language_score: null}}",
+        ),
+        (
+            *("text", "[fineweb2]", ", skip: [language]", "{keep: all}"),
+            "fineweb2.min_language_score would see no language, for the source skips the step; take language out of "
+            "skip, or switch off what asks: {fineweb2: {min_language_score: null}}",
+        ),
+        (
+            *("code", "common_pile", "", "{keep: all}"),
+            "languages are not identified in code; give the source a block languages: {keep: all}, or",
+        ),
+        (
+            *("text", "[{name: mine, feature: language, op: in, threshold: [en]}]", "", "null"),
+            "custom.mine would see no language, for curate.languages is null; remove that, or give the source a block "
+            "languages: {keep: all}, or switch off what asks: remove mine",
+        ),
+        (
+            *("text", "[]", ", buckets: {by: language_score, edges: [0.5], weights: [1, 2]}", "null"),
+            "m.yaml:3 sources.s.buckets.by: there is no language_score, for curate.languages is null",
+        ),
+    ],
+)
+def test_a_rule_on_languages_that_nobody_identifies_is_a_problem(manifest, kind, filters, beside, languages, said):
+    manifest.write_text(SWITCHED_OFF.format(kind=kind, filters=filters, beside=beside, languages=languages))
+    with pytest.raises(ManifestError) as raised:
+        planning.raw_groups(schema.load(manifest))
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "filters", "beside", "languages"),
+    [
+        ("text", "dclm", "", "{keep: all}"),
+        ("text", "dclm", ", languages: {keep: all}", "null"),
+        ("text", "dclm", ", skip: [language, filters]", "null"),
+        ("text", "{dclm: {english: null, min_language_score: null}}", "", "null"),
+    ],
+)
+def test_rules_on_languages_that_are_identified_or_switched_off_are_none(manifest, kind, filters, beside, languages):
+    manifest.write_text(SWITCHED_OFF.format(kind=kind, filters=filters, beside=beside, languages=languages))
+    planning.raw_groups(schema.load(manifest))
