@@ -1,7 +1,10 @@
-"""Characters in duplicate word n-grams exactly as datatrove counts them.
+"""Characters in duplicate word n-grams by datatrove's walk over them.
 
 Behind an n-gram that counts, its search goes on n words later, and what begins inside those words is not remembered: a
 passage that stands there for the first time is new once more when it comes again. Our own count remembers it.
+
+datatrove joins the words of an n-gram without a space, so that "-", "--" and "--", "-" are the same to it. Here n-grams
+are equal if their words are: joined ones would have to be hashed one by one, for what only runs of signs tell apart.
 """
 
 import numpy as np

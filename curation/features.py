@@ -74,7 +74,13 @@ _SHARES = (
     ("dup_para_frac", "paragraphs seen before, per paragraph (Gopher)"),
     ("dup_line_char_frac", "characters in lines seen before, per character (Gopher)"),
     ("dup_para_char_frac", "characters in paragraphs seen before, per character (Gopher)"),
-    *((f"top_{n}_gram_char_frac", f"characters in the most frequent word {n}-gram (Gopher)") for n in TOP_NGRAMS),
+    *(
+        (
+            f"top_{n}_gram_char_frac",
+            f"characters in the most frequent word {n}-gram, overlaps too: may exceed 1 (Gopher)",
+        )
+        for n in TOP_NGRAMS
+    ),
     *((f"dup_{n}_gram_char_frac", f"characters in repeated word {n}-grams (Gopher)") for n in DUPLICATE_NGRAMS),
 )
 _AFTER = (
@@ -192,9 +198,10 @@ def measure(
 ) -> Measured:
     """Features, line cuts and word hashes of texts (`pa.string()` or `pa.large_string()`, without nulls).
 
-    `languages` are the texts' labels, for `num_language_stop_words`, which is 0 without them. Without `variants`, which
-    are a third of the work, `cuts_dclm` and the features of `VARIANTS` are null. `conforms_to` "datatrove" takes features
-    and C4's cuts by its definitions (`conformance`); word hashes stay the same.
+    `languages` are the texts' labels, for `num_language_stop_words`, which is 0 without them. Without `variants`, with
+    which texts of some kB take 1.6 times as long and one of 10 MB 1.9 times, `cuts_dclm` and the features of `VARIANTS`
+    are null. `conforms_to` "datatrove" takes features and C4's cuts by its definitions (`conformance`); word hashes stay
+    the same.
     """
     if conforms_to not in (None, "datatrove"):
         raise ValueError(f"conforms_to is {conforms_to!r}; use 'datatrove', or None for our own definitions")

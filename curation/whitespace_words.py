@@ -37,8 +37,14 @@ _FLOATS = (
     ("dolma_bullet_line_frac", 'lines that start with "*" or "-", before any space; blank lines are lines (Dolma)'),
     ("dolma_ellipsis_line_frac", 'lines that end in "…"; blank lines are lines (Dolma)'),
     ("dolma_dup_line_frac", "lines that stand elsewhere too, the first included; blank lines are lines (Dolma)"),
-    ("dolma_dup_line_char_frac", "their characters, per character that is no white space (Dolma)"),
-    *((f"dolma_top_{n}_gram_char_frac", f"characters in the most frequent {n}-gram (Dolma)") for n in TOP_NGRAMS),
+    ("dolma_dup_line_char_frac", "their characters, per character that is no white space: may exceed 1 (Dolma)"),
+    *(
+        (
+            f"dolma_top_{n}_gram_char_frac",
+            f"characters in the most frequent {n}-gram, overlaps too: may exceed 1 (Dolma)",
+        )
+        for n in TOP_NGRAMS
+    ),
     *((f"dolma_dup_{n}_gram_char_frac", f"characters in repeated {n}-grams (Dolma)") for n in DUPLICATE_NGRAMS),
     ("dclm_mean_word_length", "code points per word between white space (DCLM)"),
     ("dclm_symbol_word_ratio", '"#", "...", ". . ." and "…" per word between white space (DCLM)'),
@@ -48,7 +54,13 @@ _FLOATS = (
     ("dclm_dup_line_char_frac", "their characters, per character of a line (DCLM)"),
     ("dclm_dup_para_frac", "paragraphs that stand elsewhere too, the first included, per paragraph (DCLM)"),
     ("dclm_dup_para_char_frac", "their characters, per character of a paragraph (DCLM)"),
-    *((f"dclm_top_{n}_gram_char_frac", f"characters in the most frequent word {n}-gram (DCLM)") for n in TOP_NGRAMS),
+    *(
+        (
+            f"dclm_top_{n}_gram_char_frac",
+            f"characters in the most frequent word {n}-gram, overlaps too: may exceed 1 (DCLM)",
+        )
+        for n in TOP_NGRAMS
+    ),
     *(
         (f"dclm_dup_{n}_gram_char_frac", f"words in repeated word {n}-grams, by characters (DCLM)")
         for n in DUPLICATE_NGRAMS
