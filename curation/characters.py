@@ -65,12 +65,12 @@ _APOSTROPHES = "'\u2019\uff07"  # the ASCII one, the typographic one, the fullwi
 
 def flags(codes: np.ndarray) -> np.ndarray:
     """The flags of each code point, uint8; `codes` is uint8 (pure ASCII), uint16 or uint32."""
-    return _flag_table().take(codes)
+    return flag_table().take(codes)
 
 
 def skeletons(codes: np.ndarray) -> np.ndarray:
     """What decides where a token ends: `BLANK`, `WORD`, or the character itself; the dtype of `codes`."""
-    return _skeleton_table(codes.dtype.str).take(codes)
+    return skeleton_table(codes.dtype.str).take(codes)
 
 
 def folded(codes: np.ndarray) -> np.ndarray:
@@ -79,11 +79,11 @@ def folded(codes: np.ndarray) -> np.ndarray:
     "É", "e\u0301" and "e" are the same after folding, and so are the apostrophes. Characters whose full folding is
     longer than one letter ("ß") stay as they are.
     """
-    return _fold_table().take(codes)
+    return fold_table().take(codes)
 
 
 @cache
-def _flag_table() -> np.ndarray:
+def flag_table() -> np.ndarray:
     characters = np.arange(_NUM_CODES, dtype=np.uint32).view("U1")
     letter = np.strings.isalpha(characters)
     table = np.where(letter, LETTER, 0).astype(np.uint8)
@@ -107,22 +107,22 @@ def _flag_table() -> np.ndarray:
 
 
 @cache
-def _skeleton_table(dtype: str) -> np.ndarray:
+def skeleton_table(dtype: str) -> np.ndarray:
     if np.dtype(dtype).itemsize < 4:
-        return _skeleton_table(np.dtype(np.uint32).str)[: 1 << 8 * np.dtype(dtype).itemsize].astype(dtype)
+        return skeleton_table(np.dtype(np.uint32).str)[: 1 << 8 * np.dtype(dtype).itemsize].astype(dtype)
     table = np.arange(_NUM_CODES, dtype=np.uint32)
     table[np.strings.isspace(table.view("U1"))] = BLANK
     table[_ZERO_WIDTH_SPACE] = BLANK
-    kinds = _flag_table()
+    kinds = flag_table()
     table[((kinds & (LETTER | NUMBER)) != 0) & ((kinds & SOLO) == 0)] = WORD
     table[(kinds & EXTEND) != 0] = BLANK  # with nothing to follow; otherwise it takes the class of what it follows
     return table
 
 
 @cache
-def _fold_table() -> np.ndarray:
+def fold_table() -> np.ndarray:
     table = np.arange(_NUM_CODES, dtype=np.uint32)
-    kinds = _flag_table()
+    kinds = flag_table()
     # Han and Hangul, four letters of five, have neither case nor accents, but compatibility Han has a base form.
     cased = (kinds & LETTER) != 0
     cased[0x3400:] &= (kinds[0x3400:] & SOLO) == 0

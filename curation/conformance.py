@@ -23,9 +23,8 @@ from gristmill.curation.characters import TERMINAL, flags
 from gristmill.curation.conforming_lines import ConformingLines, lines_between, taken
 from gristmill.curation.conforming_ngrams import duplicate_ngram_chars
 from gristmill.curation.counts import ratio, total
-from gristmill.curation.equals import first_equal
 from gristmill.curation.lines import MAX_CHUNK, MIN_CHUNKS, SHORT_LINE, Spans
-from gristmill.curation.repetition import is_repeat, ngram_repetition
+from gristmill.curation.repetition import is_repeat, ngram_repetition, occurrences
 from gristmill.curation.vocabulary import HAS_LETTER, IS_WORD, STOP_BIT, STOP_WORDS, Vocabulary, vocabulary
 from gristmill.curation.words import SpanHasher, joined, shifted
 
@@ -221,9 +220,9 @@ def _gopher_repetition(
     num_paragraphs, para_repeats, para_chars = _paragraphs(lines, document, of_lines)
     token_lengths = np.array(known.lengths)[scan.tokens]
     owner = np.repeat(np.arange(len(of_tokens) - 1), np.diff(of_tokens))
-    first = first_equal((owner << 32 | scan.tokens).astype(np.uint64))
-    counts = np.bincount(first, minlength=len(first))
-    chars = ngram_repetition(first, counts, scan.tokens, np.array(known.lengths), of_tokens)
+    token_type = scan.tokens.astype(np.int32)
+    first, counts = occurrences(token_type, of_tokens, len(known.lengths))
+    chars = ngram_repetition(first, counts, token_type, np.array(known.lengths), of_tokens)
     chars |= duplicate_ngram_chars(first, token_lengths, owner, len(of_tokens) - 1)
     return {
         "num_paragraphs": num_paragraphs,

@@ -26,11 +26,11 @@ def count(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def total(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Sums of whole numbers or booleans between an offset and the next; int64, one less than offsets."""
-    if values.dtype == bool:
-        return count(values, offsets)
-    running = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=running[1:])
-    return np.diff(running.take(offsets))
+    from gristmill.curation import count_kernels
+
+    if values.dtype not in (bool, np.int32, np.int64):
+        values = values.astype(np.int64)
+    return count_kernels.total(np.ascontiguousarray(values), offsets.astype(np.int64, copy=False))
 
 
 def largest(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -20,9 +20,9 @@ from gristmill.curation import lines as line_rules
 from gristmill.curation.characters import LETTER, NUMBER, UPPER
 from gristmill.curation.compression import compressed_sizes
 from gristmill.curation.counts import largest, ratio, total
-from gristmill.curation.equals import first_equal, numbered
+from gristmill.curation.equals import numbered
 from gristmill.curation.lines import LineMarks, Selected, Spans, TextLines
-from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition
+from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, ngram_repetition, occurrences
 from gristmill.curation.stretches import EndToEnd, Part
 from gristmill.curation.words import Lines, Types, hash_of
 
@@ -306,6 +306,8 @@ def _measure_stream(
     stream: bytes, num_chars: np.ndarray, labels: Sequence[str | None], variants: bool
 ) -> tuple[Part, np.ndarray]:
     """What is measured of whole documents with a newline behind each, and their word hashes."""
+    from gristmill.curation import count_kernels
+
     group = _scan(stream, num_chars, variants)
     lines, starts = group.lines, group.starts
     of_lines = np.searchsorted(lines.start, starts)
@@ -328,7 +330,7 @@ def _measure_stream(
     if group.variants:
         of_variants, selected["dclm"] = _variants(group, group.variants, tokens, of_lines)
         columns |= of_variants
-    word_hashes = group.types.folded.take(group.token_type)[group.types.is_word.take(group.token_type)]
+    word_hashes = count_kernels.hashes_of_words(group.token_type, group.types.folded, group.types.is_word)
     return Part(columns, selected, starts), word_hashes
 
 
@@ -359,6 +361,8 @@ def _variants(
 
 
 def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
+    from gristmill.curation import count_kernels
+
     starts = np.concatenate(([0], np.cumsum(num_chars + 1)))
     classes = {flag: np.zeros(len(num_chars), dtype=np.int64) for flag in (LETTER, NUMBER, UPPER)}
     joined = np.zeros(len(num_chars), dtype=np.int64)
@@ -370,17 +374,17 @@ def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
     for block in words.blocks(stream):
         codes = words.code_points(block)
         tokens, block_lines, kinds = words.scan(codes)
-        block_marks, block_citations = line_rules.marks(block, codes, tokens, block_lines)
+        block_marks, block_citations = line_rules.marks(block, codes, block_lines)
         edges = np.clip(starts - base, 0, len(codes))
         owner = np.searchsorted(starts, block_lines.start + base, side="right") - 1
         np.maximum.at(max_line_length, owner, block_lines.end - block_lines.start)
         num_newlines += np.bincount(owner, minlength=len(num_chars))
-        values_of_lines = line_rules.per_line(tokens, block_lines, block_marks)
+        values_of_lines = line_rules.per_line(block_lines, block_marks)
         filled, with_text = line_rules.text_lines(block_lines, base, after_blank)
         after_blank = bool(block_lines.num_tokens[-1] == 0)
         for flag, sums in classes.items():
-            sums += total((kinds & flag) != 0, edges)
-        visible += np.diff(tokens.before(edges))
+            sums += count_kernels.num_flagged(kinds, flag, edges)
+        np.add.at(visible, owner, block_lines.num_visible)
         types.append(tokens.types)
         token_types.append(tokens.type)
         token_starts.append((tokens.start + base).astype(np.int32))
@@ -412,11 +416,7 @@ def _scan(stream: bytes, num_chars: np.ndarray, variants: bool) -> _Group:
 
 def _occurrences(group: _Group, of_lines: np.ndarray) -> _Occurrences:
     offsets = np.concatenate(([0], np.cumsum(group.lines.num_tokens)))[of_lines]
-    num_types = np.uint64(len(group.types.exact))
-    keys = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint64) * num_types, np.diff(offsets))
-    keys += group.token_type.view(np.uint32)
-    first = first_equal(keys, (len(offsets) - 1) * len(group.types.exact))
-    counts = np.bincount(first, minlength=len(first)).astype(np.int32)
+    first, counts = occurrences(group.token_type, offsets, len(group.types.exact))
     leads = np.flatnonzero(counts > 0)
     return _Occurrences(offsets, first, counts, leads, np.searchsorted(offsets, leads, side="right") - 1)
 
@@ -432,7 +432,7 @@ def _token_features(group: _Group, num_chars: np.ndarray, found: _Occurrences) -
         "num_tokens": num_tokens,
         "num_words": num_words,
         "mean_word_length": ratio(group.visible - symbols["chars"], num_words),
-        "alpha_word_frac": ratio(total(types.has_letter.take(token_type), offsets), num_tokens),
+        "alpha_word_frac": ratio(symbols["with_letter"], num_tokens),
         "hash_word_ratio": ratio(symbols["hashes"], num_tokens),
         "ellipsis_word_ratio": ratio(symbols["ellipses"], num_tokens),
         "alpha_frac": ratio(group.letters, num_chars),
@@ -448,39 +448,37 @@ def _token_features(group: _Group, num_chars: np.ndarray, found: _Occurrences) -
 
 
 def _symbols(types: Types, token_type: np.ndarray, offsets: np.ndarray) -> dict[str, np.ndarray]:
-    """Per document: tokens that are no words, their characters, and how many "#" and ellipses are among them; int64."""
-    symbols = np.flatnonzero(~types.is_word.take(token_type))
-    of_symbols = np.searchsorted(symbols, offsets)
-    which = token_type.take(symbols)
+    """Per document: tokens that are no words, their characters, how many "#" and ellipses are among them, and tokens that
+    have a letter; int64."""
+    from gristmill.curation import count_kernels
+
     ellipses = np.where(types.first == ord("…"), types.length, 0)
     ellipses += np.where(types.first == ord("."), types.length // 3, 0)  # a run of full stops is one token
-    hashes = np.where(types.first == ord("#"), types.length, 0)
-    return {
-        "tokens": np.diff(of_symbols),
-        "chars": total(types.length.take(which), of_symbols),
-        "hashes": total(hashes.take(which), of_symbols),
-        "ellipses": total(ellipses.take(which), of_symbols),
+    of_types = {
+        "tokens": ~types.is_word,
+        "chars": ~types.is_word * types.length,
+        "hashes": (types.first == ord("#")) * types.length,
+        "ellipses": ellipses,
+        "with_letter": types.has_letter,
     }
+    sums = count_kernels.total_by_type(token_type, np.stack(list(of_types.values()), axis=1).astype(np.int64), offsets)
+    return dict(zip(of_types, sums, strict=True))
 
 
 def _word_features(types: Types, token_type: np.ndarray, found: _Occurrences) -> dict[str, np.ndarray]:
     """What the vocabulary of each document tells, from its different tokens."""
-    document, leads = found.document, found.leads
-    lead_type = token_type.take(leads)
-    num_stop_words = total(
-        np.isin(types.exact, _STOP_WORD_HASHES).take(lead_type), np.searchsorted(leads, found.offsets)
-    )
+    from gristmill.curation import count_kernels
 
-    is_word = types.is_word.take(lead_type)
-    document, leads, lead_type = document[is_word], leads[is_word], lead_type[is_word]
-    _, word = numbered(first_equal(types.folded))
-    first = first_equal((document * len(word) + word.take(lead_type)).view(np.uint64))
-    counts = np.bincount(first, weights=found.counts.take(leads), minlength=len(first))
-    different = np.flatnonzero(counts > 0)
-    document, counts = document.take(different), counts.take(different)
-    num_documents = len(found.offsets) - 1
-    num_words = np.bincount(document, weights=counts, minlength=num_documents)
-    num_different = np.bincount(document, minlength=num_documents)
+    lead_type = token_type.take(found.leads)
+    num_stop_words = total(
+        np.isin(types.exact, _STOP_WORD_HASHES).take(lead_type), np.searchsorted(found.leads, found.offsets)
+    )
+    _, word = numbered(types.folded)
+    counts, num_different = count_kernels.word_counts(
+        token_type, np.where(types.is_word, word, np.int32(-1)), found.offsets
+    )
+    document = np.repeat(np.arange(len(num_different)), num_different)
+    num_words = total(counts, np.concatenate(([0], np.cumsum(num_different))))
     return {
         "num_stop_words": num_stop_words,
         "distinct_word_frac": ratio(num_different, num_words),

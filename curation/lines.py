@@ -16,7 +16,7 @@ import pyarrow as pa
 from gristmill.curation.characters import TERMINAL, flags
 from gristmill.curation.counts import Rank, ratio, total
 from gristmill.curation.repetition import is_repeat
-from gristmill.curation.words import Lines, SpanHasher, Tokens, last_characters
+from gristmill.curation.words import Lines, SpanHasher, last_characters
 
 MAX_CHUNK = 1000
 """C4 removes lines with a longer word than this; code points."""
@@ -27,23 +27,35 @@ MIN_CHUNKS = 3
 SHORT_LINE = 30
 """FineWeb calls lines of up to so many code points short."""
 
-_CUT_PHRASES = (
-    b"javascript",
-    b"terms of use",
-    b"privacy policy",
-    b"cookie policy",
-    b"uses cookies",
-    b"use of cookies",
-    b"use cookies",
-)
+
+def _searched(anchors: dict[bytes, bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Phrases as `text_kernels.lines_with` takes them: their characters, their lengths, and the places of their anchors."""
+    longest = max(map(len, anchors))
+    codes = np.array([list(phrase.ljust(longest, b"\0")) for phrase in anchors], dtype=np.uint8)
+    places = [phrase.index(anchor) for phrase, anchor in anchors.items()]
+    return codes, np.array([len(phrase) for phrase in anchors]), np.array(places)
+
+
+_CUT_PHRASES = {
+    b"javascript": b"v",
+    b"terms of use": b"f",
+    b"privacy policy": b"v",
+    b"cookie policy": b"k",
+    b"uses cookies": b"k",
+    b"use of cookies": b"k",
+    b"use cookies": b"k",
+}
+"""Phrases, and the rarest letter of each, by which it is found."""
+
 _CITATION = rb"\[(?:[0-9]*|edit|citation needed)\]"
 _CITATIONS = re.compile(_CITATION + rb"(?:" + _CITATION + rb")*")  # starts with a literal, which `re` finds much faster
 _C4_TERMINAL = np.isin(
     np.arange(128), [ord(character) for character in ".?!\"'"]
 )  # per code point; the last for all else
 _BULLETS = np.array([ord("•"), ord("-")], dtype=np.uint32)
+_PHRASES = _searched(_CUT_PHRASES | {b"lorem ipsum": b"p", b"{": b"{"})
 _POSITIONS = ("start", "end", "text_start", "text_end")
-_FULL_STOP, _ELLIPSIS, _CURLY_BRACKET = ord("."), ord("…"), ord("{")
+_FULL_STOP, _ELLIPSIS = ord("."), ord("…")
 
 
 @dataclass(frozen=True)
@@ -116,37 +128,21 @@ def text_lines(lines: Lines, base: int, after_blank: bool) -> tuple[np.ndarray, 
     )
 
 
-def marks(block: bytes, codes: np.ndarray, tokens: Tokens, lines: Lines) -> tuple[LineMarks, Spans]:
+def marks(block: bytes, codes: np.ndarray, lines: Lines) -> tuple[LineMarks, Spans]:
     """The marks of a block's lines, and where its citation markers stand."""
-    lowered = block.lower()
-    # Bytes and code points have the same lines; where bytes are more, their newlines stand elsewhere.
-    breaks = lines.end if len(codes) == len(block) else np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-    curly = np.zeros(len(lines.end), dtype=bool)
-    if b"{" in tokens.letters:
-        curly[np.searchsorted(lines.end, np.flatnonzero(codes == _CURLY_BRACKET))] = True
+    from gristmill.curation import text_kernels
+
+    *cut_phrases, lorem_ipsum, curly_bracket = text_kernels.lines_with(codes, lines.end, *_PHRASES)
     citations = _citations(block, codes)
     return (
         LineMarks(
-            cut_phrase=_lines_with(lowered, _CUT_PHRASES, breaks, tokens.letters),
-            lorem_ipsum=_lines_with(lowered, (b"lorem ipsum",), breaks, tokens.letters),
-            curly_bracket=curly,
+            cut_phrase=np.any(cut_phrases, axis=0),
+            lorem_ipsum=lorem_ipsum,
+            curly_bracket=curly_bracket,
             c4_terminal=_c4_terminal(codes, lines, citations),
         ),
         citations,
     )
-
-
-def _lines_with(lowered: bytes, phrases: tuple[bytes, ...], breaks: np.ndarray, letters: bytes) -> np.ndarray:
-    found = []
-    for phrase in phrases:
-        # Few blocks have all words of a phrase, and the different words are a tenth of the text.
-        place = lowered.find(phrase) if all(word in letters for word in phrase.split()) else -1
-        while place >= 0:
-            found.append(place)
-            place = lowered.find(phrase, lowered.index(b"\n", place))  # once a line is enough
-    marked = np.zeros(len(breaks), dtype=bool)
-    marked[np.searchsorted(breaks, np.array(found, dtype=np.int64))] = True
-    return marked
 
 
 def _citations(block: bytes, codes: np.ndarray) -> Spans:
@@ -266,23 +262,14 @@ def repeated_lines(lines: TextLines, offsets: np.ndarray) -> np.ndarray:
     return is_repeat(lines.hash, np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
 
 
-def per_line(tokens: Tokens, lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
+def per_line(lines: Lines, line_marks: LineMarks) -> dict[str, np.ndarray]:
     """What `of_kept_lines` adds up: counts (int32) and yes or no for each line of a block."""
-    first = np.concatenate(([0], np.cumsum(lines.num_tokens)))
     lengths = lines.text_end - lines.text_start
-    # A sentence ends at each terminal punctuation; words behind the last one are a sentence without its end.
-    owner = np.searchsorted(first, tokens.ends_sentence, side="right") - 1
-    behind = first[:-1].copy()
-    behind[owner] = tokens.ends_sentence + 1  # of several ends in a line the last is stored last
-    words_before = Rank(tokens.types.is_word[tokens.type])
-    up_to = words_before(first)
     return {
         "num_lines": lines.num_tokens > 0,
         "num_tokens": lines.num_tokens.astype(np.int32),
-        "num_words": np.diff(up_to).astype(np.int32),
-        "num_sentences": (np.bincount(owner, minlength=len(first) - 1) + (up_to[1:] > words_before(behind))).astype(
-            np.int32
-        ),
+        "num_words": lines.num_words.astype(np.int32),
+        "num_sentences": lines.num_sentences.astype(np.int32),
         "num_lorem_ipsum_lines": line_marks.lorem_ipsum,
         "num_curly_bracket_lines": line_marks.curly_bracket,
         "terminal": (flags(lines.last[:, 0]) & TERMINAL) != 0,

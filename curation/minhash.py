@@ -19,7 +19,6 @@ NO_SHINGLES = np.uint32(0xFFFFFFFF)
 """Every value of the signature of a document without shingles: it has no similarity to anything."""
 
 _SHINGLE_BASE = np.uint64(0xA0761D6478BD642F)
-_CHUNK = 4096  # shingles at a time: 128 permutations of them stay in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -85,23 +84,9 @@ def signatures(hashes: np.ndarray, offsets: np.ndarray, params: SignatureParams)
 
     `NO_SHINGLES` throughout for a document without any.
     """
-    num_documents = len(offsets) - 1
-    multiply, add = permutations(params)
-    shingle = (hashes >> np.uint64(32)).astype(np.uint32)
-    smallest = np.full((params.num_perm, num_documents), NO_SHINGLES, dtype=np.uint32)
-    values = np.empty((params.num_perm, _CHUNK), dtype=np.uint32)
-    occupied = np.flatnonzero(np.diff(offsets))
-    starts, ends = offsets[occupied], offsets[occupied + 1]
-    for begin in range(0, len(shingle), _CHUNK):
-        chunk = shingle[begin : begin + _CHUNK]
-        permuted = values[:, : len(chunk)]
-        np.multiply(multiply[:, None], chunk, out=permuted)
-        permuted += add[:, None]
-        low, high = np.searchsorted(ends, begin, side="right"), np.searchsorted(starts, begin + len(chunk))
-        here = occupied[low:high]
-        edges = np.maximum(starts[low:high] - begin, 0)
-        smallest[:, here] = np.minimum(smallest[:, here], np.minimum.reduceat(permuted, edges, axis=1))
-    return np.ascontiguousarray(smallest.T)
+    from gristmill.curation import count_kernels
+
+    return count_kernels.smallest_permuted(hashes, offsets, *permutations(params))
 
 
 def permutations(params: SignatureParams) -> tuple[np.ndarray, np.ndarray]:

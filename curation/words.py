@@ -19,25 +19,19 @@ import numpy as np
 
 from gristmill.curation import characters, equals
 from gristmill.curation.characters import (
-    BLANK,
-    EXTEND,
-    LETTER,
     MID_LETTER,
     MID_NUMBER,
-    NUMBER,
-    SOLO,
-    TERMINAL,
-    WORD,
 )
-from gristmill.curation.counts import Rank
 from gristmill.curation.equals import GOLDEN
 
 BLOCK_BYTES = 1 << 19
 """Characters are looked at in blocks of about this many bytes, cut at line ends: they stay in cache, and the memory
 that a huge text needs is that of its words, not of its characters."""
 
-_BASE = 0xD6E8FEB86659FD93  # odd, so it has an inverse modulo 2^64
+HASH_BASE = 0xD6E8FEB86659FD93  # odd, so it has an inverse modulo 2^64
 _NEWLINE = ord("\n")
+_CLOSING = np.array([ord(character) for character in "\"')]}»”’›」』）】〉》"], dtype=np.uint32)
+"""What may stand between terminal punctuation and the space that ends the sentence."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +54,6 @@ class Tokens:
     end: np.ndarray  # int64
     type: np.ndarray  # int32, which of `types`
     types: Types
-    ends_sentence: (
-        np.ndarray
-    )  # int64, sorted: the tokens that are terminal punctuation with white space, a closing mark
-    # or the line's end behind them
-    before: Rank  # how many characters of tokens stand before a position
     letters: bytes  # the types' characters without case, end to end, modulo 256: a word that is not in it is nowhere
 
 
@@ -78,6 +67,9 @@ class Lines:
     text_end: np.ndarray  # int64, behind its text
     hash: np.ndarray  # uint64 of its text
     num_tokens: np.ndarray  # int64
+    num_words: np.ndarray  # int64
+    num_visible: np.ndarray  # int64, characters in tokens
+    num_sentences: np.ndarray  # int64; words behind the last terminal punctuation are one
     num_chunks: np.ndarray  # int64, words as white space separates them, and letters that need none
     longest_chunk: np.ndarray  # int64, code points
     last: np.ndarray  # uint32 [lines, 3]: the last three characters of its text, the last first; 0 where there is none
@@ -122,8 +114,8 @@ def _powers(base: int, count: int) -> np.ndarray:
     return np.cumprod(powers, dtype=np.uint64)
 
 
-_POWERS = _powers(_BASE, _STEP)
-_INVERSES = _powers(pow(_BASE, -1, 1 << 64), _STEP)
+_POWERS = _powers(HASH_BASE, _STEP)
+_INVERSES = _powers(pow(HASH_BASE, -1, 1 << 64), _STEP)
 
 
 class SpanHasher:
@@ -132,13 +124,13 @@ class SpanHasher:
     def __init__(self, values: np.ndarray) -> None:
         num_steps = len(values) // _STEP + 1
         self.prefix = np.zeros(len(values) + 1, dtype=np.uint64)
-        for step, power in enumerate(_powers(pow(_BASE, _STEP, 1 << 64), num_steps)):
+        for step, power in enumerate(_powers(pow(HASH_BASE, _STEP, 1 << 64), num_steps)):
             here = slice(step * _STEP, (step + 1) * _STEP)
             part = self.prefix[1:][here]
             np.multiply(values[here], _POWERS[: len(part)], out=part)
             part *= power
         np.cumsum(self.prefix[1:], out=self.prefix[1:])
-        self.inverse_steps = _powers(pow(_BASE, -_STEP, 1 << 64), num_steps)
+        self.inverse_steps = _powers(pow(HASH_BASE, -_STEP, 1 << 64), num_steps)
 
     def __call__(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         hashes = self.prefix.take(end)
@@ -157,50 +149,52 @@ def hash_of(word: str) -> np.uint64:
 
 def scan(codes: np.ndarray) -> tuple[Tokens, Lines, np.ndarray]:
     """Tokens and lines of one block of characters that ends in a newline, and the characters' flags (uint8)."""
-    kinds = characters.flags(codes)
-    keys = characters.skeletons(codes)
-    unicode_block = codes.dtype != np.uint8
-    if unicode_block:
-        _extend(kinds, keys)
-    _join(codes, kinds, keys)
-    boundary = keys[1:] != keys[:-1]
-    solo = (kinds & SOLO) != 0 if unicode_block else None
-    if solo is not None and not solo.any():
-        solo = None  # the usual case; it would cost a pass in several places
-    if solo is not None:
-        boundary |= solo[1:]
-    visible = keys != BLANK
-    start = np.flatnonzero(boundary & visible[1:]) + 1
-    if visible[0]:
-        start = np.concatenate(([0], start))
-    end = np.flatnonzero(boundary & visible[:-1]) + 1  # the newline at the end is not visible
+    from gristmill.curation import text_kernels
 
-    exact = SpanHasher(codes)
-    hashes = exact(start, end)
-    places, token_type = equals.numbered(equals.first_equal(hashes))
-    types, letters = _types(codes, kinds, keys, hashes[places], start[places], end[places])
-    tokens = Tokens(start, end, token_type, types, _ends_sentence(codes, kinds, start, end), Rank(visible), letters)
-    lines = _lines(codes, tokens, None if solo is None else solo[start], exact)
-    return tokens, lines, kinds
+    flags, skeletons = characters.flag_table(), characters.skeleton_table(codes.dtype.str)
+    kinds = np.empty(len(codes), dtype=np.uint8)
+    start, end = np.empty((2, len(codes)), dtype=np.int64)  # what is not written to takes no memory
+    hashes = np.empty(len(codes), dtype=np.uint64)
+    num_tokens = text_kernels.tokens(codes, flags, skeletons, kinds, start, end, hashes)
+    start, end = start[:num_tokens].copy(), end[:num_tokens].copy()
+    places, token_type = equals.numbered(hashes[:num_tokens])
+    type_start, type_end = start[places], end[places]
+    folded, is_word, has_letter, letters = text_kernels.described(
+        codes, flags, skeletons, characters.fold_table(), type_start, type_end
+    )
+    types = Types(
+        exact=hashes[places],
+        folded=folded,
+        length=type_end - type_start,
+        first=codes[type_start].astype(np.uint32),
+        is_word=is_word,
+        has_letter=has_letter,
+    )
 
-
-def _extend(kinds: np.ndarray, keys: np.ndarray) -> None:
-    """Give marks and format characters the class of what they follow."""
-    marks = np.flatnonzero((kinds & EXTEND) != 0)
-    if len(marks):
-        run = np.concatenate(([True], marks[1:] != marks[:-1] + 1))
-        base = np.maximum(marks[run] - 1, 0)[np.cumsum(run) - 1]
-        keys[marks] = keys[base]
-
-
-def _join(codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray) -> None:
-    """Make apostrophes, full stops, commas and underscores that stand inside a word part of it."""
-    middle = np.flatnonzero((kinds & (MID_LETTER | MID_NUMBER)) != 0)
-    middle = middle[(keys[middle - 1] == WORD) & (keys[(middle + 1) % len(keys)] == WORD)]
-    before, after = kinds[middle - 1], kinds[middle + 1]
-    letters = (before & (LETTER | EXTEND) != 0) & (after & LETTER != 0) & (kinds[middle] & MID_LETTER != 0)
-    numbers = (before & (NUMBER | EXTEND) != 0) & (after & NUMBER != 0) & (kinds[middle] & MID_NUMBER != 0)
-    keys[middle[letters | numbers | (codes[middle] == ord("_"))]] = WORD
+    line_end = np.flatnonzero(codes == _NEWLINE)
+    counts = np.zeros((8, len(line_end)), dtype=np.int64)
+    line_hashes = np.zeros(len(line_end), dtype=np.uint64)
+    edges = np.zeros((len(line_end), 4), dtype=np.uint32)
+    text_kernels.lines(
+        codes, flags, skeletons, _CLOSING, start, end, token_type, is_word, line_end, counts, line_hashes, edges
+    )
+    text_start, text_end, num_tokens, num_visible, num_words, num_sentences, num_chunks, longest_chunk = counts
+    lines = Lines(
+        start=np.concatenate(([0], line_end[:-1] + 1)),
+        end=line_end,
+        text_start=text_start,
+        text_end=text_end,
+        hash=line_hashes,
+        num_tokens=num_tokens,
+        num_visible=num_visible,
+        num_words=num_words,
+        num_sentences=num_sentences,
+        num_chunks=num_chunks,
+        longest_chunk=longest_chunk,
+        last=edges[:, :3],
+        starts_with=edges[:, 3],
+    )
+    return Tokens(start, end, token_type, types, letters.tobytes()), lines, kinds
 
 
 def joiners(codes: np.ndarray, kinds: np.ndarray, tokens: Tokens) -> np.ndarray:
@@ -209,86 +203,6 @@ def joiners(codes: np.ndarray, kinds: np.ndarray, tokens: Tokens) -> np.ndarray:
     token = np.searchsorted(tokens.start, middle, side="right") - 1
     inside = tokens.types.is_word[tokens.type[token]] & (tokens.start[token] < middle) & (middle < tokens.end[token])
     return middle[inside & (codes[middle] != ord("_"))]
-
-
-def _types(
-    codes: np.ndarray, kinds: np.ndarray, keys: np.ndarray, exact: np.ndarray, start: np.ndarray, end: np.ndarray
-) -> tuple[Types, bytes]:
-    """The different tokens, from where each appears first, and `Tokens.letters`; only a tenth of all characters is read."""
-    length = end - start
-    offsets = np.concatenate(([0], np.cumsum(length)))
-    place = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
-    has_letter = np.zeros(len(start), dtype=bool)
-    if len(start):
-        has_letter = np.bitwise_or.reduceat(kinds.take(place) & LETTER, offsets[:-1]) != 0
-    folded = characters.folded(codes.take(place))
-    kept = folded != 0
-    if not kept.all():  # marks fold to nothing: close the gaps, so that "e" + accent equals the one-character form
-        offsets = np.concatenate(([0], np.cumsum(kept)))[offsets]
-        folded = folded[kept]
-    types = Types(
-        exact=exact,
-        folded=SpanHasher(folded)(offsets[:-1], offsets[1:]),
-        length=length,
-        first=codes[start].astype(np.uint32),
-        is_word=(keys[start] == WORD) | ((kinds[start] & SOLO) != 0),
-        has_letter=has_letter,
-    )
-    return types, folded.astype(np.uint8).tobytes()
-
-
-_CLOSING = np.array([ord(character) for character in "\"')]}»”’›」』）】〉》"], dtype=np.uint32)
-
-
-def _ends_sentence(codes: np.ndarray, kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Terminal punctuation that does not go on without a space ("example.com"); in CJK no space is asked for."""
-    if not len(start):
-        return start
-    terminal = np.flatnonzero((kinds & TERMINAL) != 0)
-    token = np.searchsorted(start, terminal, side="right") - 1
-    token = token[start[token] == terminal]  # none in front of the first: punctuation is visible, so it is in a token
-    behind = codes[end[token]]  # the block ends in a newline, which is no token, so there is a character behind
-    ends = (characters.skeletons(behind) == BLANK) | np.isin(behind, _CLOSING) | (codes[start[token]] > 0x2FFF)
-    return token[ends]
-
-
-def _lines(codes: np.ndarray, tokens: Tokens, solo: np.ndarray | None, exact: SpanHasher) -> Lines:
-    end = np.flatnonzero(codes == _NEWLINE)
-    start = np.concatenate(([0], end[:-1] + 1))
-    first = np.concatenate(([0], np.searchsorted(tokens.start, end)))
-    num_tokens = np.diff(first)
-    filled = np.flatnonzero(num_tokens)
-    text_start, text_end = start.copy(), start.copy()
-    text_start[filled] = tokens.start[first[filled]]
-    text_end[filled] = tokens.end[first[filled + 1] - 1]
-
-    # Tokens that touch are one word to white space, unless they need none; a chunk never crosses a line.
-    apart = np.ones(len(tokens.start), dtype=bool)
-    np.not_equal(tokens.start[1:], tokens.end[:-1], out=apart[1:])
-    if solo is not None:
-        apart |= solo
-    chunk_starts = np.flatnonzero(apart)
-    chunk_ends = np.append(chunk_starts[1:], len(apart))[: len(chunk_starts)] - 1
-    first_chunk = np.searchsorted(chunk_starts, first)
-    longest = np.zeros(len(end), dtype=np.int64)
-    if len(filled):
-        chunk_lengths = tokens.end[chunk_ends] - tokens.start[chunk_starts]
-        longest[filled] = np.maximum.reduceat(chunk_lengths, first_chunk[filled])
-
-    starts_with = np.zeros(len(end), dtype=np.uint32)
-    starts_with[filled] = codes[text_start[filled]]
-    return Lines(
-        start=start,
-        end=end,
-        text_start=text_start,
-        text_end=text_end,
-        hash=exact(text_start, text_end),
-        num_tokens=num_tokens,
-        num_chunks=np.diff(first_chunk),
-        longest_chunk=longest,
-        last=last_characters(codes, text_start, text_end),
-        starts_with=starts_with,
-    )
 
 
 def shifted(part: object, by: int) -> object:
@@ -310,7 +224,7 @@ def joined_types(types: Sequence[Types], token_types: Sequence[np.ndarray]) -> t
     if len(types) == 1:
         return types[0], token_types[0]
     every = joined(types)
-    places, number = equals.numbered(equals.first_equal(every.exact))
+    places, number = equals.numbered(every.exact)
     first = np.cumsum([0, *(len(part.exact) for part in types)])
     token_type = [number.take(part + base) for part, base in zip(token_types, first[:-1], strict=True)]
     return taken(every, places), np.concatenate(token_type)
