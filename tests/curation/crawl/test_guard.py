@@ -210,7 +210,8 @@ def test_a_fork_of_the_parent_neither_keeps_nor_ends_the_child():
 
 
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background is told to ignore it
 from gristmill.curation.crawl.guard import Task, guarded
 tasks = [Task(deed, (), lambda outcome: outcome) for deed in (b"pid", b"sleep")]
 for outcome in guarded(tasks, 60, 256, "tests.curation.crawl.page_functions:act"):
