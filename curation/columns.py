@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation.blocklists import INTEGRATED, UrlLists
-from gristmill.curation.features import FEATURES
+from gristmill.curation.feature_table import FEATURES
 
 FAMILIES = {
     "licence": "words",

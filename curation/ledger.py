@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from gristmill.curation.columns import SCORES
 from gristmill.curation.edits import EDIT_TYPE, Edit
-from gristmill.curation.features import FEATURES
+from gristmill.curation.feature_table import FEATURES
 from gristmill.curation.leaks import LEAK_TYPE
 from gristmill.curation.rules import Rule
 

@@ -9,7 +9,7 @@ Kocetkov et al. 2022); `peer_presets` has those of other corpora. They are made 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gristmill.curation.features import AFTER_CUTS
+from gristmill.curation.feature_table import AFTER_CUTS
 from gristmill.curation.peer_presets import NGRAMS, PEER_PRESETS, rules
 from gristmill.curation.rules import Rule, Ruleset
 

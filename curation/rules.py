@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation import columns, language_table
-from gristmill.curation.features import CUTS
+from gristmill.curation.feature_table import CUTS
 
 OPERATORS = {
     "<": np.less,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash, urls
+from gristmill.curation.feature_table import VARIANTS
 from gristmill.manifests import dedup, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
@@ -104,7 +105,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
 
 def _asks_variants(source: Source) -> bool:
     """Whether a source's rules, cuts or buckets need the definitions of Dolma, DCLM or the Common Pile."""
-    return rules_of(source)["cut_lines"] == "dclm" or not features.VARIANTS.isdisjoint(source.asked_features)
+    return rules_of(source)["cut_lines"] == "dclm" or not VARIANTS.isdisjoint(source.asked_features)
 
 
 def rules_of(source: Source) -> dict:

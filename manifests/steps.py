@@ -20,6 +20,7 @@ from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_h
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
 from gristmill.curation.extract import RawPiece, params_class
 from gristmill.curation.extract import extract as extract_files
+from gristmill.curation.feature_table import FEATURES
 from gristmill.curation.leaks import LEAK_TYPE
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
@@ -70,7 +71,7 @@ def measure(unit: Unit, out: Path) -> Counts:
             pa.field("language_score", pa.float32()),
             pa.field("content_hash", pa.string()),
             pa.field("num_bytes", pa.int64()),
-            *features.FEATURES,
+            *FEATURES,
             pa.field("cuts_fineweb", SPAN_TYPE),
             pa.field("cuts_c4", SPAN_TYPE),
             pa.field("cuts_dclm", SPAN_TYPE),
@@ -92,7 +93,7 @@ def measure(unit: Unit, out: Path) -> Counts:
                 pa.array(scores, pa.float32()) if scores is not None else pa.nulls(n, pa.float32()),
                 pa.array([content_hash(s) for s in strings]),
                 pc.binary_length(texts).cast(pa.int64()),
-                *(measured.table[name].combine_chunks() for name in features.FEATURES.names),
+                *(measured.table[name].combine_chunks() for name in FEATURES.names),
                 measured.cuts.cast(SPAN_TYPE),
                 measured.cuts_c4.cast(SPAN_TYPE),
                 measured.cuts_dclm.cast(SPAN_TYPE),
@@ -285,12 +286,12 @@ def _ledger(unit: Unit, measured: pa.Table, verdicts: list[dict], edits: list[li
         "failed": _failed(verdicts, seen["failed"].to_pylist()),
         "edits": pa.array(spans, EDIT_TYPE),
         **{name: pa.array([one.get(name) for one in found], pa.int32()) for name in ledger.PII_COUNTS},
-        **{name: measured[name] for name in features.FEATURES.names},
+        **{name: measured[name] for name in FEATURES.names},
         **{name: seen[name] for name in values.names},
     }
     names = unit.params.get("scores", [])
     columns |= {name: pa.nulls(rows, pa.float64()) for name in names} | quality_steps.scores_of(unit)
-    measured_or_scored = pa.schema([*features.FEATURES, *map(quality_steps.score_field, names)])
+    measured_or_scored = pa.schema([*FEATURES, *map(quality_steps.score_field, names)])
     schema = ledger.ledger_schema(measured_or_scored, values)
     with_text = pa.table(columns).select(schema.names).cast(schema)
     assert with_text.num_rows == rows

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from benchmarks import filter_tools
 from benchmarks.conformity import RULES, feature_values, reason
 from gristmill.curation.english_words import pieces
-from gristmill.curation.features import FEATURES, measure
+from gristmill.curation.feature_table import FEATURES
+from gristmill.curation.features import measure
 from gristmill.curation.rules import OPERATORS
 from gristmill.curation.vocabulary import ENDS_SENTENCE, IS_PUNCTUATION, Vocabulary, vocabulary
 

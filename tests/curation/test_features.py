@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.curation import characters, features, filters, words
-from gristmill.curation.features import FEATURES, STOP_WORDS, measure
+from gristmill.curation.feature_table import FEATURES, STOP_WORDS, VARIANTS
+from gristmill.curation.features import measure
 from gristmill.curation.text.rows import clean
 
 # The definition of a token as a regular expression: an independent, slow second opinion.
@@ -379,7 +380,7 @@ def test_monstrous_texts_are_measured(text):
 
 def test_every_feature_says_what_it_counts():
     assert all(field.metadata[b"doc"] for field in FEATURES)
-    assert {field.name for field in FEATURES if field.nullable} == features.VARIANTS
+    assert {field.name for field in FEATURES if field.nullable} == VARIANTS
 
 
 # Agreement with datatrove, on equal words

@@ -4,7 +4,7 @@ import os
 from doctest import ELLIPSIS, DocTestParser, DocTestRunner
 from pathlib import Path
 
-from gristmill.curation.features import FEATURES
+from gristmill.curation.feature_table import FEATURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 HEADER = "| feature | type | what it is |\n|---|---|---|\n"

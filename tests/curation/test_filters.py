@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gristmill.curation import columns
 from gristmill.curation.documents import KINDS
-from gristmill.curation.features import AFTER_CUTS, measure
+from gristmill.curation.feature_table import AFTER_CUTS
+from gristmill.curation.features import measure
 from gristmill.curation.filters import DEFAULT_PRESET, PRESETS, Rule, Ruleset, judge, ruleset
 from gristmill.curation.rules import OPERATORS
 from tests.conftest import PROJECT

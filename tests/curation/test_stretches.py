@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.curation import features, minhash, stretches
-from gristmill.curation.features import FEATURES, Measured, measure
+from gristmill.curation.feature_table import FEATURES
+from gristmill.curation.features import Measured, measure
 from gristmill.curation.stretches import COMBINES, FROM_THE_ROW, LARGEST, SUM, cut_place
 
 UNLIMITED = 1 << 40

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.curation import features
-from gristmill.curation.features import VARIANTS, measure
+from gristmill.curation.feature_table import VARIANTS
+from gristmill.curation.features import measure
 from gristmill.curation.whitespace_words import STOP_WORDS
 
 PIECES = (

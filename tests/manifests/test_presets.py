@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gristmill.curation.features import VARIANTS
+from gristmill.curation.feature_table import VARIANTS
 from gristmill.curation.ledger import read_ledger
 from gristmill.curation.shards import read_table
 from tests.manifests import corpus
