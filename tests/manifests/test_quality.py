@@ -367,11 +367,12 @@ def test_any_number_on_record_can_divide_a_source(tmp_path, by):
     lines = (manifest.parent / "letters/c.jsonl").read_text().splitlines()
     starred = [line[:-1] + f', "stars": {i % 4 or "null"}}}\n' for i, line in enumerate(lines)]
     (manifest.parent / "letters/c.jsonl").write_text("".join(starred))
-    edges = {"num_words": [145], "dclm_num_words": [145], "meta.stars": [2], "language_score": [0.5]}[by]
-    weights = "[1, 0]" if by == "language_score" else "[1, 1]"  # no language is identified here
+    edges = {"num_words": [145], "dclm_num_words": [145], "meta.stars": [2], "language_score": [0.99]}[by]
+    if by == "language_score":
+        edited(manifest, ("languages: null", "languages: {keep: all}"))
     edited(
         manifest,
-        ("weight: 0.5, max_epochs: 2}", f"weight: 0.5, buckets: {{by: {by}, edges: {edges}, weights: {weights}}}}}"),
+        ("weight: 0.5, max_epochs: 2}", f"weight: 0.5, buckets: {{by: {by}, edges: {edges}, weights: [1, 1]}}}}"),
         ("tokens: 6000", "tokens: 2000"),
     )
     go(manifest, tmp_path)
@@ -382,11 +383,11 @@ def test_any_number_on_record_can_divide_a_source(tmp_path, by):
         "num_words": lambda i, row: row["num_words"],
         "dclm_num_words": lambda i, row: row["dclm_num_words"],
         "meta.stars": lambda i, row: i % 4 or math.nan,
-        "language_score": lambda i, row: math.nan,
+        "language_score": lambda i, row: row["language_score"],
     }[by]
     order = {row["id"]: i for i, row in enumerate(_texts(tmp_path, "letters"))}
     assert found == {key: int(value(order[key], rows[key]) >= edges[0]) for key in found}
-    assert len(set(found.values())) == (1 if by == "language_score" else 2)
+    assert len(set(found.values())) == 2
     assert len(found) == 31
 
 
