@@ -5,8 +5,9 @@ Numba takes half a second to load, which planning a run should not pay. They wor
 results have the same bytes on every machine.
 
 Compiled code is kept beside its module in `__pycache__`, or where `NUMBA_CACHE_DIR` says, or in the user's cache folder,
-for each kind of processor. It follows its module's date, not that of others: these modules call no compiled function of
-one another, and whoever changes a constant that they import has to touch them.
+for each kind of processor. It follows its module's date, not that of others: of one another these modules
+call `mixed` alone, a published function that stays as it is, and whoever changes a constant that they import has to touch
+them.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ from gristmill.curation.compiled import BOOL, I4, I8, U1, U4, U8, compiled, read
 from gristmill.curation.equals import GOLDEN
 from gristmill.curation.minhash import NO_SHINGLES
 from gristmill.curation.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
+from gristmill.curation.text_kernels import mixed
 
 _MAX_PROBES = 256  # at most a quarter of a table is in use: random keys hardly ever need twenty
 _LONGEST_NGRAM = DUPLICATE_NGRAMS[-1]
@@ -183,40 +184,109 @@ def longer_by_one(places, first):
     return starts[:repeated].copy(), equal[:repeated].copy(), counts[:repeated].copy()
 
 
+@compiled(t.int64(t.int64, t.int32[::1], t.int32[::1], t.uint64[::1], t.int32[::1]))
+def _pairs_of_neighbours(count, places, first, pairs, starts):
+    """Which repeated (n-1)-grams follow one another, so that an n-gram may repeat: their pairs, and where they start."""
+    num_pairs = 0
+    for item in range(count - 1):
+        start = places[item]
+        pairs[num_pairs] = np.uint64(first[item]) << np.uint64(32) | np.uint64(first[item + 1])
+        starts[num_pairs] = start
+        num_pairs += places[item + 1] == start + 1
+    return num_pairs
+
+
+@compiled(t.void(t.uint64[::1], t.int32[::1], t.uint64[:, ::1], t.int32[::1]))
+def _count_pairs(pairs, starts, table, slots):
+    """Fills a table with the pairs, and for each the place where it starts first and how often it occurs; `slots` say
+    where each is. The table has room for twice as many, and a key is beside its count: one line of cache for both."""
+    bits = np.uint64(4)
+    while 1 << bits < 2 * len(pairs):
+        bits += np.uint64(1)
+    shift, mask = np.uint64(64) - bits, (np.uint64(1) << bits) - np.uint64(1)
+    multiplier, probes = GOLDEN, _MAX_PROBES + 1
+    while probes > _MAX_PROBES:  # pairs made to collide only make it choose another multiplier
+        table[: 1 << bits] = 0
+        probes = 0
+        for item in range(len(pairs)):
+            slot = (pairs[item] * multiplier) >> shift
+            probes = 0
+            while table[slot, 1] != 0 and table[slot, 0] != pairs[item] and probes <= _MAX_PROBES:
+                slot = (slot + np.uint64(1)) & mask
+                probes += 1
+            if probes > _MAX_PROBES:
+                break
+            known = table[slot, 1]
+            table[slot, 0] = pairs[item]
+            table[slot, 1] = (np.uint64(starts[item]) << np.uint64(32) if known == 0 else known) + np.uint64(1)
+            slots[item] = slot
+        multiplier *= GOLDEN  # odd again
+
+
 @compiled(t.int64[:, ::1](I4, I4, I4, I8, I8))
 def ngram_chars(first, counts, token_type, lengths, offsets):
-    """`repetition.ngram_repetition` as int64 [11, documents], row n for n-grams."""
+    """`repetition.ngram_repetition` as int64 [11, documents], row n for n-grams.
+
+    Document by document, so that the table of a page's n-grams stays in the cache.
+    """
     chars = np.zeros((_LONGEST_NGRAM + 1, len(offsets) - 1), np.int64)
-    places = np.empty(len(first), np.int32)
-    num_places = 0
-    for place in range(len(first)):
-        places[num_places] = place
-        num_places += counts[first[place]] > 1
-    places = places[:num_places]
-    equal = first[places]
-    for n in range(2, _LONGEST_NGRAM + 1):
-        places, equal, often = longer_by_one(places, equal)
-        item = 0
-        for document in range(len(offsets) - 1):
-            begin, end = offsets[document], offsets[document + 1]
-            top, most = begin, 1
-            onward = 0  # behind an n-gram that counts the search goes on n words later
-            while item < len(places) and places[item] < end:
-                place = places[item]
-                if n <= TOP_NGRAMS[-1]:
+    longest = 0
+    for document in range(len(offsets) - 1):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    table = np.empty((16 + 4 * longest, 2), np.uint64)
+    pairs = np.empty(longest, np.uint64)
+    places, equal = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    often, slots = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    for document in range(len(offsets) - 1):
+        begin, end = offsets[document], offsets[document + 1]
+        count = 0
+        for place in range(begin, end):
+            places[count], equal[count] = place, first[place]
+            count += counts[first[place]] > 1
+        for n in range(2, _LONGEST_NGRAM + 1):
+            num_pairs = _pairs_of_neighbours(count, places, equal, pairs, places)
+            _count_pairs(pairs[:num_pairs], places, table, slots)
+            count = 0
+            for item in range(num_pairs):
+                found = table[slots[item], 1]
+                places[count], equal[count] = places[item], found >> np.uint64(32)
+                often[count] = found & np.uint64(0xFFFFFFFF)
+                count += often[count] > 1
+            if n > TOP_NGRAMS[-1]:
+                onward = begin  # behind an n-gram that counts the search goes on n words later
+                for item in range(count):
+                    if equal[item] != places[item] and places[item] >= onward:
+                        onward = places[item] + n
+                        for kind in token_type[places[item] : onward]:
+                            chars[n, document] += lengths[kind]
+            elif end - begin >= n:
+                top, most = begin, 1
+                for item in range(count):
                     if often[item] > most:
-                        top, most = place, often[item]
-                elif equal[item] != place and place >= onward:
-                    onward = place + n
-                    for kind in token_type[place:onward]:
-                        chars[n, document] += lengths[kind]
-                item += 1
-            if n <= TOP_NGRAMS[-1] and end - begin >= n:
+                        top, most = places[item], often[item]
                 total = n - 1
                 for kind in token_type[top : top + n]:
                     total += lengths[kind]
                 chars[n, document] = most * total
     return chars
+
+
+@compiled(t.uint64[::1](U8, I8, I8, t.int64, t.uint64))
+def shingles(words, word_offsets, offsets, ngram_words, base):
+    """`minhash.shingles`; `offsets` say which will be whose."""
+    hashes = np.empty(offsets[-1], np.uint64)
+    for document in range(len(offsets) - 1):
+        own = words[word_offsets[document] : word_offsets[document + 1]]
+        for shingle in range(offsets[document + 1] - offsets[document]):
+            total = np.uint64(0)
+            for step in range(ngram_words):
+                total *= base
+                if shingle + step < len(own):
+                    total += own[shingle + step]
+            if len(own) < ngram_words:
+                total += np.uint64(len(own)) * GOLDEN
+            hashes[offsets[document] + shingle] = mixed(total)
+    return hashes
 
 
 @compiled(t.uint32[:, ::1](U8, I8, U4, U4))

@@ -47,36 +47,13 @@ def shingles(word_hashes: np.ndarray, word_offsets: np.ndarray, ngram_words: int
     A document of n words or more has (words - n + 1); one of 1 to n - 1 words has one, over all its words, so that short
     texts are compared too; one without words has none.
     """
+    from gristmill.curation import count_kernels
+
     num_words = np.diff(word_offsets)
     counts = np.where(num_words >= ngram_words, num_words - ngram_words + 1, np.minimum(num_words, 1))
     offsets = np.concatenate(([0], np.cumsum(counts)))
-    # An n-gram at every word, then without those that reach beyond a document's end: slices are quicker than gathers.
-    hashes = np.zeros(max(len(word_hashes) - ngram_words + 1, 0), dtype=np.uint64)
-    for step in range(ngram_words):
-        hashes *= _SHINGLE_BASE
-        hashes += word_hashes[step : step + len(hashes)]
-    inside = np.ones(len(word_hashes), dtype=bool)
-    for step in range(1, ngram_words):
-        inside[np.maximum(word_offsets[1:] - step, word_offsets[:-1])[num_words > 0]] = False
-    hashes = hashes[inside[: len(hashes)]]
-    short = np.flatnonzero((num_words > 0) & (num_words < ngram_words))
-    if len(short):
-        whole = np.zeros(offsets[-1], dtype=np.uint64)
-        full = np.ones(len(whole), dtype=bool)
-        full[offsets[short]] = False
-        whole[full] = hashes
-        whole[offsets[short]] = _short_shingles(word_hashes, word_offsets[short], num_words[short], ngram_words)
-        hashes = whole
-    return mixed(hashes), offsets
-
-
-def _short_shingles(hashes: np.ndarray, start: np.ndarray, num_words: np.ndarray, ngram_words: int) -> np.ndarray:
-    """One hash over all words of a document that has too few for an n-gram; missing ones are 0, their number counts."""
-    whole = np.zeros(len(start), dtype=np.uint64)
-    for step in range(ngram_words):
-        word = hashes[np.minimum(start + step, len(hashes) - 1)]
-        whole = whole * _SHINGLE_BASE + np.where(step < num_words, word, np.uint64(0))
-    return whole + num_words.astype(np.uint64) * GOLDEN
+    hashes = count_kernels.shingles(word_hashes, word_offsets, offsets, ngram_words, _SHINGLE_BASE)
+    return hashes, offsets
 
 
 def signatures(hashes: np.ndarray, offsets: np.ndarray, params: SignatureParams) -> np.ndarray:
