@@ -39,7 +39,7 @@ demo: $(SAMPLE)/.made
 	  'Ask of any document: $(BIN)/gristmill why manifests/demo.yaml http://pydoc.localhost/json.html'
 
 test: $(BIN)/.installed lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 test-slow: $(BIN)/.installed
 	$(BIN)/pytest -m slow
