@@ -11,12 +11,12 @@ whose texts nobody compared, stay removed, and name the page elsewhere.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from gristmill.curation.buckets import BUCKET_KEPT, Buckets, bucket_members, run_lengths
+from gristmill.curation.dedup.banding import DuplicateParams, check
 
 VERSION = 1
 """Bumped when the same input would lose other documents."""
@@ -28,42 +28,9 @@ SHINGLES_HELD = 1 << 26
 """Shingles kept in memory, 512 MB; more at once only if two documents alone have more. Does not change the result."""
 
 Shingles = Callable[[np.ndarray], Sequence[np.ndarray]]
+Measure = Callable[[np.ndarray, np.ndarray], float]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DuplicateParams:
-    """What counts as a near duplicate, and how candidates for one are found."""
-
-    bands: int = 20
-    """Groups of values that a signature is cut into; two documents are compared if one group agrees in full."""
-
-    rows_per_band: int = 6
-    """Values of a signature in each group; 20 x 6 nominates 99.8 % of the pairs that are similar by 0.8."""
-
-    min_similarity: float = 0.8
-    """Least Jaccard similarity of the shingle sets, 0 to 1, that removes a document."""
-
-    def __post_init__(self):
-        if self.bands < 1 or self.rows_per_band < 1:
-            raise ValueError(
-                f"bands ({self.bands}) and rows_per_band ({self.rows_per_band}) must be at least 1; set 20 and 6"
-            )
-        if not 0 < self.min_similarity <= 1:
-            raise ValueError(f"min_similarity is {self.min_similarity}, but it must be above 0 and at most 1; set 0.8")
-
-
-def check(params: DuplicateParams, num_perm: int) -> None:
-    """Raises ValueError if signatures of `num_perm` values are too short for the bands."""
-    needed = params.bands * params.rows_per_band
-    if needed > num_perm:
-        rows = num_perm // params.bands
-        remedy = f"rows_per_band: {rows}" if rows else f"bands: {num_perm // params.rows_per_band or 1}"
-        raise ValueError(
-            f"bands ({params.bands}) x rows_per_band ({params.rows_per_band}) = {needed} hashes, "
-            f"but num_perm is {num_perm}; set num_perm: {needed}, or {remedy}"
-        )
 
 
 def resolve(
@@ -193,7 +160,7 @@ def _near(
     documents, member = np.unique(member, return_inverse=True)
     rows = rows[documents]
     buckets = Buckets(member, offsets)
-    verifier = Verifier(signatures[rows], groups[rows], params.min_similarity, lambda some: shingles_of(rows[some]))
+    verifier = Verifier(signatures[rows], groups[rows], params, lambda some: shingles_of(rows[some]))
     verifier.expect(*buckets.neighbours())
     for begin in range(0, len(rows), BLOCK):
         block = np.arange(begin, min(begin + BLOCK, len(rows)))
@@ -220,7 +187,8 @@ class Verifier:
     `nearest[d]` is d itself, or the kept document in whose favour d was removed; `scores[d]` their similarity.
     """
 
-    def __init__(self, signatures: np.ndarray, groups: np.ndarray, min_similarity: float, shingles_of: Shingles):
+    def __init__(self, signatures: np.ndarray, groups: np.ndarray, params: DuplicateParams, shingles_of: Shingles):
+        min_similarity = params.min_similarity
         self.nearest = np.arange(len(groups))
         self.scores = np.full(len(groups), np.nan)
         self._groups = groups
@@ -230,7 +198,10 @@ class Verifier:
         # 4 standard errors below the threshold: 1 in 30,000 pairs at the threshold is taken for less.
         spread = (min_similarity * (1 - min_similarity) / signatures.shape[1]) ** 0.5
         self._least_matches = np.ceil((min_similarity - 4 * spread) * signatures.shape[1])
-        self._shingles = ShingleStore(shingles_of, len(groups))
+        contained = params.measure == "containment"
+        if contained:  # a short text in a long one agrees with it in few places
+            self._least_matches = 0
+        self._shingles = ShingleStore(shingles_of, len(groups), _containment if contained else _jaccard)
 
     def expect(self, document: np.ndarray, other: np.ndarray) -> None:
         """Announce pairs whose shingles may be asked for, so that few calls fetch them."""
@@ -261,7 +232,7 @@ class Verifier:
             here, candidate = document[place[active]], other[place[active]]
             kept = (self.nearest[candidate] == candidate) & ~pending[candidate]
             score = np.zeros(len(active))
-            score[kept] = self._shingles.jaccard(here[kept], candidate[kept])
+            score[kept] = self._shingles.similarity(here[kept], candidate[kept])
             similar = kept & (score >= self._min_similarity)
             self.nearest[here[similar]] = candidate[similar]
             self.scores[here[similar]] = score[similar]
@@ -274,8 +245,9 @@ class Verifier:
 class ShingleStore:
     """Shingle sets of documents 0..D-1, fetched in few large calls and held while they fit."""
 
-    def __init__(self, shingles_of: Shingles, num_documents: int):
+    def __init__(self, shingles_of: Shingles, num_documents: int, measure: Measure):
         self._fetch = shingles_of
+        self._measure = measure
         self._sets: dict[int, np.ndarray] = {}  # in order of arrival
         self._held = 0  # shingles in all of them
         self._mean = SHINGLES_HELD / 1_024  # shingles of a document, as long as none is known: fetches 256 ahead
@@ -287,8 +259,8 @@ class ShingleStore:
         """Announce documents that are likely to be asked for."""
         self._expected[documents] = True
 
-    def jaccard(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Exact similarity of each pair, |A and B| / |A or B|; 0 where one of them has no shingles."""
+    def similarity(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Exact similarity of each pair; 0 where one of them has no shingles."""
         result = np.zeros(len(document))
         step = max(1, int(SHINGLES_HELD / 4 / self._mean / 2))
         for begin in range(0, len(document), step):
@@ -296,7 +268,7 @@ class ShingleStore:
             pairs = list(zip(document[some].tolist(), other[some].tolist(), strict=True))
             self._load({number for pair in pairs for number in pair})
             for place, (a, b) in enumerate(pairs, begin):
-                result[place] = _jaccard(self._sets[a], self._sets[b])
+                result[place] = self._measure(self._sets[a], self._sets[b])
         return result
 
     def _load(self, needed: set[int]) -> None:
@@ -323,11 +295,20 @@ class ShingleStore:
 
 
 def _jaccard(a: np.ndarray, b: np.ndarray) -> float:
-    """Similarity of two sets, each ordered and without repeats."""
+    """|A and B| / |A or B| of two sets, each ordered and without repeats."""
+    common = _common(a, b)
+    return common / (len(a) + len(b) - common) if common else 0.0
+
+
+def _containment(a: np.ndarray, b: np.ndarray) -> float:
+    """|A and B| / |A| of two sets, each ordered and without repeats."""
+    return _common(a, b) / len(a) if len(a) else 0.0
+
+
+def _common(a: np.ndarray, b: np.ndarray) -> int:
     if len(a) > len(b):
         a, b = b, a
     if not len(a):
-        return 0.0
+        return 0
     place = np.searchsorted(b, a)
-    common = int(np.count_nonzero(b[np.minimum(place, len(b) - 1)] == a))
-    return common / (len(a) + len(b) - common)
+    return int(np.count_nonzero(b[np.minimum(place, len(b) - 1)] == a))

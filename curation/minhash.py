@@ -78,11 +78,3 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
     a, b = np.unique(a), np.unique(b)
     union = len(np.union1d(a, b))
     return (len(a) + len(b) - union) / union if union else 0.0
-
-
-def collision_probability(similarity: float, bands: int, rows_per_band: int) -> float:
-    """Probability that two documents of this similarity agree in at least one band, so that they are compared.
-
-    1 - (1 - s^rows)^bands (Leskovec et al., Mining of Massive Datasets, section 3.4.2).
-    """
-    return 1.0 - (1.0 - similarity**rows_per_band) ** bands

@@ -1,7 +1,7 @@
 """The `dedup` step: one look across all units of all sources, one verdict file back to each unit.
 
-Only documents that the filters kept take part. Whose copy stays is settled by the manifest's `prefer`, then by the
-order of sources in the manifest, then by id: never by the order of files or workers, nor by date.
+Only documents that the filters kept take part. Whose copy stays is settled by the manifest's `prefer`, then by its
+`quality`, or the order of sources in the manifest, then by id: never by the order of files or workers, nor by date.
 """
 
 import fnmatch
@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation import duplicates, features, minhash, shards
-from gristmill.curation.duplicates import DuplicateParams
+from gristmill.curation.dedup import preference
+from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.urls import url_key
+from gristmill.manifests.dedup_quality import quality_values
 from gristmill.manifests.store import Unit
 
 VERSION = 1000 + duplicates.VERSION
@@ -77,8 +79,8 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
 
 def _candidates(unit: Unit, near: bool) -> Candidates:
     units, paths, counts = [], [], []
-    unit_of, row_of, ids, hashes, pages, scopes, signatures = [], [], [], [], [], [], []
-    prefer = {name: rank for rank, name in enumerate(unit.params["prefer"])}
+    unit_of, row_of, ids, hashes, pages, scopes, signatures, qualities = [], [], [], [], [], [], [], []
+    levels, quality = unit.params["levels"], unit.params["quality"]
     inputs = {i.name.split("/", 1)[1]: Path(i.path) for i in unit.inputs}  # <source>/<unit>/<file>
     for source, name in unit.params["units"]:
         folder = f"{source}/{name}"
@@ -96,15 +98,18 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         scopes += [scope_of(unit.params["scope"], source, locator) for locator in texts["locator"].to_pylist()]
         if unit.params["url"]:
             pages += [url_key(url) if url else None for url in texts["url"].to_pylist()]
+        if quality:
+            theirs = [path for name, path in inputs.items() if name.startswith(f"{folder}/")]
+            qualities.append(quality_values(quality, theirs)[kept])
         if near:
             table = shards.read_table(inputs[f"{folder}/signatures.arrow"], ["signature"])
             signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
     none = np.zeros((0, unit.params["num_perm"]), minhash.NO_SHINGLES.dtype)  # where no file could be read
     names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
     unit_index = np.concatenate([np.zeros(0, np.int32), *unit_of])
-    ranks = [prefer[units[u][0]] for u in unit_index]
-    order = np.empty(len(ids), np.int64)
-    order[sorted(range(len(ids)), key=lambda i: (ranks[i], ids[i]))] = np.arange(len(ids))
+    level = np.array([levels[source] for source, _ in units], np.int64)[unit_index]
+    value = np.concatenate([np.zeros(0), *qualities]) if quality else None
+    order = preference.ranks(level, value, pa.array(ids, pa.string()))
     return Candidates(
         units=units,
         paths=paths,

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash, urls
+from gristmill.curation.dedup import preference
 from gristmill.curation.feature_table import VARIANTS
-from gristmill.manifests import dedup, language_inputs, own_code, steps
+from gristmill.manifests import dedup, dedup_quality, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_inputs
@@ -83,7 +84,7 @@ def plan_measure(context: Context) -> Iterator[Planned]:
         params = {
             "language": (files[0].digest if model else language.model_digest()) if languages else None,
             "signature": near.signature if near and "dedup" not in source.skip else None,
-            "variants": _asks_variants(source),
+            "variants": _asks_variants(source) or dedup_quality.asks_variants(context.loaded, source),
             "unicode": unicodedata.unidata_version,  # of Python's tables, which say what a letter is
         }
         version = features.VERSION * 1_000_000 + minhash.VERSION * 1000 + language.VERSION
@@ -182,6 +183,7 @@ def plan_dedup(context: Context) -> list[Planned]:
             files.append(context.record("filter", source_name, name).output("verdicts.arrow"))
             if params.near:
                 files.append(measured.output("signatures.arrow"))
+            files += dedup_quality.quality_inputs(context, source_name, name, params.quality)
         near = params.near
         values = {
             "exact": params.exact,
@@ -189,7 +191,8 @@ def plan_dedup(context: Context) -> list[Planned]:
             "near": near.duplicates if near else None,
             "ngram_words": near.ngram_words if near else 0,
             "num_perm": near.num_perm if near else 0,
-            "prefer": [*params.prefer, *(s for s in m.sources if s not in params.prefer)],
+            "levels": preference.source_ranks(params.prefer, list(m.sources), params.quality is not None),
+            "quality": params.quality,
             "scope": params.scope,
             "units": taking_part,
         }

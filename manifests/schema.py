@@ -23,11 +23,12 @@ from pydantic import (
     model_validator,
 )
 
-from gristmill.curation import columns, duplicates, extract, filters, own
+from gristmill.curation import columns, extract, filters, own
 from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.decontaminate import DecontaminateParams
+from gristmill.curation.dedup import banding, preference
+from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.documents import KINDS
-from gristmill.curation.duplicates import DuplicateParams
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
 from gristmill.curation.pii import PiiParams
@@ -187,12 +188,15 @@ class Near(Strict):
     """Hashes in a signature."""
     seed: int = SignatureParams.seed
     """Seed of the hash functions."""
-    bands: int = DuplicateParams.bands
-    """Bands of LSH: two documents are compared if they agree in one whole band."""
-    rows_per_band: int = DuplicateParams.rows_per_band
-    """Hashes in a band."""
-    min_similarity: float = DuplicateParams.min_similarity
-    """Jaccard similarity of the shingle sets, checked exactly, from which two documents are near duplicates."""
+    bands: Annotated[int, Field(strict=True)] | None = None
+    """Bands of LSH: two documents are compared if they agree in one whole band; null: as many as fit."""
+    rows_per_band: Annotated[int, Field(strict=True)] | None = None
+    """Hashes in a band; null: the most that still catch 99.5 % of the pairs at `min_similarity`."""
+    min_similarity: Annotated[float, Field(strict=True)] = DuplicateParams.min_similarity
+    """Similarity of the shingle sets, checked exactly, from which two documents are near duplicates."""
+    measure: Literal[banding.MEASURES] = DuplicateParams.measure
+    """What similarity is: `jaccard`, shingles in both by shingles in either, or `containment`, by those of the document
+    that would go: an excerpt goes where the whole is kept."""
 
     @property
     def signature(self) -> SignatureParams:
@@ -200,12 +204,21 @@ class Near(Strict):
 
     @property
     def duplicates(self) -> DuplicateParams:
-        return DuplicateParams(self.bands, self.rows_per_band, self.min_similarity)
+        return banding.choose(self.num_perm, self.min_similarity, self.measure, self.bands, self.rows_per_band)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Near":
-        duplicates.check(self.duplicates, self.signature.num_perm)
+        assert self.signature  # raises what cannot be, and so does the next
+        assert self.duplicates
         return self
+
+
+def _ceilings(value: object) -> object:
+    preference.check_ceilings(value)
+    return value
+
+
+MaxRemoved = Annotated[float | dict[str, float], BeforeValidator(_ceilings)]
 
 
 class Dedup(Strict):
@@ -218,10 +231,30 @@ class Dedup(Strict):
     near: Near | None = Near()
     """Remove near duplicates; null: none."""
     prefer: list[str] = []
-    """Sources whose copy is kept, best first; those not named come after, in order of the manifest."""
+    """Sources whose copy is kept, best first; those not named come after, in order of the manifest, or, with `quality`,
+    all on one level."""
+    quality: str | None = None
+    """Among sources on one level, the copy with more of this is kept: `classifier.<name>`, `scores.<name>`, `meta.<key>` or
+    a feature such as `num_words`; a document without it comes last. Then the id decides."""
+    max_removed: MaxRemoved = preference.MAX_REMOVED
+    """Share of a source's documents that may go, from 1,000 documents on; above it the run stops and shows what it would
+    remove. One share for all sources, or {source: share}; 1 allows everything."""
     scope: str = "all"
     """What is compared: `all`, within each `source`, or within documents that share a folder of this name's level:
     a path component such as `CC-MAIN-*` (matched against the folders of the locator)."""
+
+    @field_validator("quality")
+    @classmethod
+    def _a_number(cls, value: str | None) -> str | None:
+        if value is not None:
+            preference.check_quality(value)
+        return value
+
+    def ceiling(self, source: str) -> float:
+        """The share of a source's documents that may be removed."""
+        if isinstance(self.max_removed, Mapping):
+            return self.max_removed.get(source, preference.MAX_REMOVED)
+        return self.max_removed
 
 
 ScoreName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
@@ -379,6 +412,7 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
                     f"there is no source {name!r}{meant(name, manifest.sources)}",
                 )
             )
+    problems += _dedup_problems(manifest) if dedup else []
     weighted = [name for name, source in manifest.sources.items() if source.weight is not None]
     if weighted:
         for name, source in manifest.sources.items():
@@ -397,6 +431,33 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
     return problems
 
 
+def _dedup_problems(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
+    """A quality that no source has, and ceilings of sources that are not there."""
+    dedup, place = manifest.curate.dedup, ("curate", "dedup", "quality")
+    problems: list[tuple[tuple[str, ...], str]] = []
+    for name in dedup.max_removed if isinstance(dedup.max_removed, Mapping) else ():
+        if name not in manifest.sources:
+            what = f"there is no source {name!r}{meant(name, manifest.sources)}"
+            problems.append((("curate", "dedup", "max_removed", name), what))
+    if columns.family(dedup.quality) != "score":
+        return problems
+    if what := _unknown_score(dedup.quality, manifest.curate.score_features):
+        problems.append((place, what))
+    elif all({"score", "dedup"} & set(source.skip) for source in manifest.sources.values()):
+        what = f"every source skips score or dedup, so that nothing has {dedup.quality}; take score out of skip"
+        problems.append((place, what))
+    return problems
+
+
+def _unknown_score(feature: str, known: Sequence[str]) -> str | None:
+    """What is wrong with a score that is not in the manifest; None if it is there."""
+    if feature in known:
+        return None
+    block = "classifiers" if feature.startswith("classifier.") else "scores"
+    there = f"there are: {', '.join(known)}" if known else f"name it there, under curate.{block}"
+    return f"there is no {feature!r} under curate.{block}{meant(feature, known)}; {there}"
+
+
 def _score_problems(name: str, source: Source, known: Sequence[str]) -> list[tuple[tuple, str]]:
     """Rules and buckets that ask for a score which the source does not get."""
     entries = source.filters if isinstance(source.filters, list) else []
@@ -408,10 +469,7 @@ def _score_problems(name: str, source: Source, known: Sequence[str]) -> list[tup
         if source.buckets is None or source.buckets.by != feature:
             numbers = [i for i, e in enumerate(entries) if isinstance(e, Mapping) and e.get("feature") == feature]
             place = ("sources", name, "filters", *numbers[:1])
-        if feature not in known:
-            block = "classifiers" if feature.startswith("classifier.") else "scores"
-            there = f"there are: {', '.join(known)}" if known else f"name it there, under curate.{block}"
-            what = f"there is no {feature!r} under curate.{block}{meant(feature, known)}; {there}"
+        if what := _unknown_score(feature, known):
             problems.append((place, what))
         elif "score" in source.skip:
             problems.append((place, f"the source skips score, so it has no {feature}; take score out of skip"))

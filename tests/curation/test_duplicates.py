@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.curation import buckets, duplicates, minhash
+from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.documents import content_hash
-from gristmill.curation.duplicates import DuplicateParams
 from gristmill.curation.minhash import SignatureParams
 
 SIGNATURE = SignatureParams(ngram_words=5, num_perm=128)
@@ -281,32 +281,6 @@ def test_a_bucket_of_many_kept_documents_is_bounded_and_said(monkeypatch, caplog
     assert "more than 8 documents that are kept" in caplog.text
     # Every page has a copy with one word more, similar by 0.997, which is found among 200 that are similar by 0.75.
     assert result["duplicate_of"].to_pylist() == [None] * 200 + list(range(200))
-
-
-@pytest.mark.parametrize(
-    ("bands", "rows", "message"),
-    [
-        (
-            14,
-            10,
-            r"bands \(14\) x rows_per_band \(10\) = 140 hashes, but num_perm is 128; set num_perm: 140, or rows_per_band: 9",
-        ),
-        (200, 2, r"= 400 hashes, but num_perm is 128; set num_perm: 400, or bands: 64"),
-    ],
-)
-def test_too_many_bands_for_a_signature_are_refused(bands, rows, message):
-    params = DuplicateParams(bands=bands, rows_per_band=rows)
-    with pytest.raises(ValueError, match=message):
-        duplicates.check(params, 128)
-    duplicates.check(params, bands * rows)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("bands", 0), ("rows_per_band", -1), ("min_similarity", 0), ("min_similarity", 80)]
-)
-def test_impossible_parameters_are_refused(field, value):
-    with pytest.raises(ValueError, match=field):
-        DuplicateParams(**{field: value})
 
 
 def test_finds_the_ten_labelled_pairs_of_news_articles(samples):

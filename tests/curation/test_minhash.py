@@ -7,11 +7,11 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gristmill.curation.dedup.banding import collision_probability
 from gristmill.curation.features import measure
 from gristmill.curation.minhash import (
     NO_SHINGLES,
     SignatureParams,
-    collision_probability,
     jaccard,
     permutations,
     shingles,
@@ -83,21 +83,6 @@ def test_a_band_of_equal_values_is_as_likely_as_the_formula_says():
         first, second = signatures(np.concatenate((a, b)), offsets, params).reshape(2, bands, rows)
         met += (first == second).all(axis=1).any()
     assert met / 150 == pytest.approx(collision_probability(2 / 3, bands, rows), abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("similarity", "bands", "rows", "probability"),
-    [
-        (0.7, 14, 8, 0.56),
-        (0.75, 14, 8, 0.77),
-        (0.8, 14, 8, 0.92),
-        (0.85, 14, 8, 0.988),
-        (0.8, 20, 6, 0.998),
-        (0.8, 9, 13, 0.40),
-    ],
-)
-def test_collision_probabilities_are_the_published_ones(similarity, bands, rows, probability):
-    assert collision_probability(similarity, bands, rows) == pytest.approx(probability, abs=0.006)
 
 
 def test_a_near_copy_is_similar_and_another_text_is_not():

@@ -45,13 +45,9 @@ def test_defaults_are_those_of_the_design(tmp_path):
     assert m.tokenizer is None
     assert m.pretrain is None
     near = m.curate.dedup.near
-    assert (near.ngram_words, near.num_perm, near.bands, near.rows_per_band, near.min_similarity) == (
-        5,
-        128,
-        20,
-        6,
-        0.8,
-    )
+    assert (near.ngram_words, near.num_perm, near.bands, near.rows_per_band) == (5, 128, None, None)
+    chosen = near.duplicates
+    assert (chosen.bands, chosen.rows_per_band, chosen.min_similarity, chosen.measure) == (21, 6, 0.8, "jaccard")
 
 
 def test_json_works_as_yaml_does(tmp_path):
