@@ -53,7 +53,7 @@ def test_bad_input_is_told_with_its_line_and_what_would_do(tmp_path, block, says
 
 def test_a_quality_by_a_score_that_every_source_skips_is_an_error(tmp_path):
     manifest = GOOD.replace("weight: 3", "weight: 3\n    skip: [score]").replace("max_epochs: 4", "skip: [dedup]")
-    manifest += "curate:\n  scores: {edu: {paths: [edu.parquet]}}\n  dedup: {quality: scores.edu}\n"
+    manifest += "curate:\n  scores: {edu: {paths: [edu.parquet], column: edu}}\n  dedup: {quality: scores.edu}\n"
     (told,) = problems(tmp_path, manifest)
     assert "every source skips score or dedup, so that nothing has scores.edu; take score out of skip" in told
 
