@@ -1,7 +1,6 @@
 """Similarities that were computed once: pairs of texts that no later run has to read again.
 
-A pair is known by the two texts' content hashes, in either order, so it holds for every document with these texts, in
-any manifest. It is kept as 24 bytes: a 128-bit digest of the two hashes, and the exact similarity, also one far below any
+A pair is known by the two texts' content hashes, so it holds for every document with these texts, in any manifest. It is kept as 24 bytes: a 128-bit digest of the two hashes, and the exact similarity, also one far below any
 threshold. Files are Arrow IPC, uncompressed and sorted, and are looked up where they lie. A run adds files of its own
 under fresh names, and small files are merged into larger ones of up to `MAX_PAIRS`. Deleting a file, or all of them,
 costs time and changes no result; so does a damaged one, which is passed over.
@@ -41,6 +40,10 @@ SCHEMA = pa.schema(
     ]
 )
 
+SYMMETRIC = ("jaccard",)
+"""Measures that are the same both ways round; of others, such as the containment of one text in another, each way is a
+pair by itself."""
+
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -59,10 +62,10 @@ def halves(content_hashes: pa.Array | pa.ChunkedArray) -> np.ndarray:
 def known(where: Path, hash_a: np.ndarray, hash_b: np.ndarray, measure: str) -> np.ndarray:
     """The similarity of each pair, float64 [N], nan where it is not known.
 
-    `hash_a` and `hash_b` are uint64 [N, 2], the content hashes as `halves` gives them; `measure` is symmetric and names
-    how they were compared, such as `jaccard`.
+    `hash_a` and `hash_b` are uint64 [N, 2], the content hashes as `halves` gives them; `measure` says how a is compared
+    with b: `jaccard`, or `containment` of a in b.
     """
-    key, check = _digests(hash_a, hash_b)
+    key, check = _digests(hash_a, hash_b, measure)
     result = np.full(len(key), np.nan)
     order = np.argsort(key, kind="stable")  # neighbours are looked up one after the other: each page is read once
     key, check = key[order], check[order]
@@ -91,7 +94,7 @@ def add(where: Path, hash_a: np.ndarray, hash_b: np.ndarray, similarity: np.ndar
     """
     if not len(similarity):
         return
-    _write(where / measure, *_sorted(*_digests(hash_a, hash_b), np.asarray(similarity, np.float64)))
+    _write(where / measure, *_sorted(*_digests(hash_a, hash_b, measure), np.asarray(similarity, np.float64)))
     if len(_files(where / measure)) > MAX_FILES:
         merge(where, measure)
 
@@ -135,10 +138,11 @@ def count(where: Path) -> dict[str, int]:
     return found
 
 
-def _digests(hash_a: np.ndarray, hash_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """128 bits for each pair of 128-bit hashes, uint64 twice, the same for (a, b) and (b, a)."""
+def _digests(hash_a: np.ndarray, hash_b: np.ndarray, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    """128 bits for each pair of 128-bit hashes, uint64 twice; the same for (a, b) and (b, a) if the measure is symmetric."""
     a, b = (np.asarray(h, np.uint64).reshape(-1, 2) for h in (hash_a, hash_b))
     swap = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
+    swap &= measure in SYMMETRIC
     small, large = np.where(swap[:, None], b, a), np.where(swap[:, None], a, b)
     key = mixed(mixed(mixed(small[:, 0] + GOLDEN) + small[:, 1]) + large[:, 0]) + large[:, 1]
     check = mixed(mixed(mixed(large[:, 1] ^ GOLDEN) + large[:, 0]) + small[:, 1]) + small[:, 0]

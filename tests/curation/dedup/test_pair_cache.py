@@ -61,10 +61,17 @@ def test_halves_of_a_digest_that_are_equal_by_accident_do_not_mix_pairs(tmp_path
     rng = np.random.default_rng(2)
     a, b, similarity = hashes(rng, 500), hashes(rng, 500), rng.random(500)
     whole = pair_cache._digests
-    monkeypatch.setattr(pair_cache, "_digests", lambda x, y: (whole(x, y)[0] % 7, whole(x, y)[1]))
+    monkeypatch.setattr(pair_cache, "_digests", lambda *pair: (whole(*pair)[0] % 7, whole(*pair)[1]))
     pair_cache.add(tmp_path, a, b, similarity, "jaccard")
     np.testing.assert_array_equal(pair_cache.known(tmp_path, b, a, "jaccard"), similarity)
     assert np.isnan(pair_cache.known(tmp_path, a, a, "jaccard")).all()
+
+
+def test_containment_of_a_in_b_says_nothing_of_b_in_a(tmp_path):
+    a, b = hashes(np.random.default_rng(1), 4), hashes(np.random.default_rng(2), 4)
+    pair_cache.add(tmp_path, a, b, np.ones(4), "containment")
+    assert (pair_cache.known(tmp_path, a, b, "containment") == 1).all()
+    assert np.isnan(pair_cache.known(tmp_path, b, a, "containment")).all()
 
 
 def test_files_are_merged_when_there_are_many_and_stay_apart_when_large(tmp_path, monkeypatch):
