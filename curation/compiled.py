@@ -1,8 +1,8 @@
 """How inner loops are compiled: by Numba, ahead of use, for the types of arguments that are named, and only once.
 
-Modules of such loops (`text_kernels`, `count_kernels`) are imported by the functions that call them, when they are called:
-Numba takes half a second to load, which planning a run should not pay. They work on whole numbers alone, so that
-results have the same bytes on every machine.
+Modules of such loops, named `*_kernels`, are imported by the functions that call them, when they are called:
+Numba takes half a second to load, which planning a run should not pay. They work on whole numbers, or on fractions in a
+fixed order without fastmath, so that results have the same bytes on every machine.
 
 Compiled code is kept beside its module in `__pycache__`, or where `NUMBA_CACHE_DIR` says, or in the user's cache folder,
 for each kind of processor. It follows its module's date, not that of others: of one another these modules

@@ -24,7 +24,7 @@ from gristmill.curation.crawl.params import CrawlParams
 from gristmill.curation.crawl.warc import ArchiveRecord, archive_records, digest_matches
 from gristmill.curation.documents import Extracted, NotDocument, ReadOptions, Record, Unextracted
 
-VERSION = 4
+VERSION = 5
 
 PARAMS = CrawlParams
 
@@ -51,10 +51,13 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Record]:
     """
     params = options.params or CrawlParams()
     items = (_record(record, params) for record in archive_records(stream, options.start, options.end))
-    return guarded(items, params.max_page_seconds, params.max_page_mb, EXTRACT)
+    function = EXTRACT_JUDGED if params.engine in JUDGING else EXTRACT
+    return guarded(items, params.max_page_seconds, params.max_page_mb, function)
 
 
-EXTRACT = "gristmill.curation.crawl:extracted_page"
+EXTRACT, EXTRACT_JUDGED = (f"gristmill.curation.crawl{module}:extracted_page" for module in ("", ".judged_pages"))
+JUDGING = ("auto", "union")
+"""Engines that ask the content model: their child processes load compiled code ahead of the first page."""
 
 
 def extracted_page(body: bytes, content_type: str | None, params: CrawlParams) -> tuple[str, Page] | Fault:

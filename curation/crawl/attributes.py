@@ -1,11 +1,12 @@
 """What the tag, class, id and role of an element say about its content, as bits.
 
 The words are those that web authors use for the parts of a page; a word counts where it begins a part of the name, so
-that `siteFooter`, `site-footer` and `footer_2` are footers, and `subfooting` is not.
+that `siteFooter`, `site-footer` and `footer_2` are footers, and `subfooting` is not. `tag_kernels` reads them.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
+
+import numpy as np
 
 WORDS = {
     "nav": "nav navi navbar navigation menu submenu topmenu mainmenu breadcrumb breadcrumbs crumb crumbs pagination pager paging toc skip",
@@ -59,60 +60,30 @@ HIDDEN = 1 << len(WORDS)
 WORD_BITS: dict[str, int] = {}
 for _bit, _words in enumerate(WORDS.values()):
     for _word in _words.split():
-        WORD_BITS[_word] = WORD_BITS.get(_word, 0) | 1 << _bit
+        if _word.isalpha():  # names come apart at hyphens
+            WORD_BITS[_word] = WORD_BITS.get(_word, 0) | 1 << _bit
 
-NAMING = re.compile(r'<| (?:class|id|role|item(?:prop|type))="([^"]{1,300})')
-PARTS = re.compile(r"<|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-UNSEEN = re.compile(r' hidden(?:=|\s|$)| style="[^"]*\b(?:display:\s*none|visibility:\s*hidden)')
-
-BITS_OF_TAGS: dict[str, int] = {}
-BITS_OF_NAMES: dict[str, int] = {}
-"""Of all pages so far: many tags and most names, such as `col-md-6`, come again."""
-
-MAX_TAGS, MAX_TAG_CHARS, MAX_NAMES = 20_000, 500, 100_000
+MAX_KEY_BYTES = 16
+MIX, REST_MIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
-def is_unseen(tag: str) -> bool:
-    """Whether an opening tag, as the parser writes it between "<" and ">", says that its element is not displayed."""
-    return (" style=" in tag or " hidden" in tag) and UNSEEN.search(tag) is not None
+def hash_table(values: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The words as keys, uint64[slots, 2], and their values, uint64[slots]; see `tag_kernels.slot_of`.
 
-
-def tag_bits(tags: Sequence[str]) -> list[int]:
-    """The bits of opening tags, as the parser writes them between "<" and ">".
-
-    What is new is read for the whole page at once: a call for each tag would take three times as long.
+    A key is the word itself, its bytes in little-endian order, so that nothing else is taken for it; no word may be
+    longer than MAX_KEY_BYTES.
     """
-    if len(BITS_OF_TAGS) > MAX_TAGS:
-        BITS_OF_TAGS.clear()
-    _learn_tags(dict.fromkeys(tag for tag in tags if tag not in BITS_OF_TAGS))
-    found = list(map(BITS_OF_TAGS.__getitem__, tags))
-    for tag in tags:
-        if len(tag) > MAX_TAG_CHARS:
-            BITS_OF_TAGS.pop(tag, None)
-    return found
+    slots = 1 << (4 * len(values)).bit_length()
+    keys, found = np.zeros((slots, 2), np.uint64), np.zeros(slots, np.uint64)
+    for word, value in values.items():
+        assert 0 < len(word.encode()) <= MAX_KEY_BYTES, word
+        rest, first = divmod(int.from_bytes(word.encode(), "little"), 2**64)
+        slot = ((first ^ rest * REST_MIX) * MIX & (2**64 - 1)) >> 40 & slots - 1
+        while keys[slot].any():
+            slot = slot + 1 & slots - 1
+        keys[slot], found[slot] = (first, rest), value
+    keys.flags.writeable = found.flags.writeable = False
+    return keys, found
 
 
-def _learn_tags(tags: Iterable[str]) -> None:
-    # No tag holds "<": it says where the next one begins, as an empty string does among the values.
-    values = NAMING.findall("".join([f"<{tag}" for tag in tags]))
-    if len(BITS_OF_NAMES) > MAX_NAMES:
-        BITS_OF_NAMES.clear()
-    _learn_names(dict.fromkeys(name for value in values for name in value.split() if name not in BITS_OF_NAMES))
-    following = iter(values)
-    next(following, None)
-    for tag in tags:
-        bits = TAG_BITS.get(tag.partition(" ")[0], 0)
-        for value in iter(following.__next__, ""):
-            for name in value.split():
-                bits |= BITS_OF_NAMES[name]
-        BITS_OF_TAGS[tag] = bits | HIDDEN if is_unseen(tag) else bits
-
-
-def _learn_names(names: Iterable[str]) -> None:
-    parts = iter(PARTS.findall("".join([f"<{name}" for name in names])))
-    next(parts, None)
-    for name in names:
-        bits = 0
-        for part in iter(parts.__next__, "<"):
-            bits |= WORD_BITS.get(part.lower(), 0)
-        BITS_OF_NAMES[name] = bits
+WORD_TABLE = hash_table(WORD_BITS)

@@ -266,7 +266,7 @@ def _request(task: Task) -> list[memoryview]:
 
 
 _idle: list[_Child] = []
-"""The child that nobody uses now: it takes a quarter of a second to start, as long as fifty pages."""
+"""The child that nobody uses now: with compiled code it takes a second to start, as long as three hundred pages."""
 
 
 def _borrowed(function: str, max_seconds: float, max_mb: int) -> _Child:

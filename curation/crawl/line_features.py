@@ -1,13 +1,13 @@
 """Numbers that describe each block of a page: its text, its neighbours, the elements around it, its place.
 
-Everything is counted over the whole page at once: the texts are laid end to end as code points, each point gets its
-class from a table, and classes are summed per block. Ideas: text and link density (Kohlschütter et al. 2010), class
+Everything is counted by compiled loops (`line_kernels`) over the texts, laid end to end as code points, with tables of what
+each point is. Ideas: text and link density (Kohlschütter et al. 2010), class
 names and container scores (Readability), neighbours of a line (Vogels et al. 2018).
 """
 
-import re
 import unicodedata
-from itertools import repeat
+from collections import Counter
+from functools import cache
 
 import numpy as np
 
@@ -38,9 +38,6 @@ PHRASES = {
 
 PHRASE_NAMES = tuple(PHRASES)
 PHRASE_OF = {word: group for group, words in enumerate(PHRASES.values()) for word in words.split()}
-NO_PHRASE, NEXT_BLOCK = -2, -1
-PHRASE_OF["\n"] = NEXT_BLOCK
-WORD = re.compile(r"\w+|[©€\n]")
 
 HEAD_CHARS = 60
 """Words are looked for in so much of a block."""
@@ -75,7 +72,34 @@ def _character_classes() -> np.ndarray:
     return table
 
 
-CLASSES = _character_classes()
+def _folds() -> np.ndarray:
+    """The small letter of each code point of the basic plane that may stand in a word, 0 of others: uint16[65536]."""
+    small = [chr(code).lower()[0] for code in range(65536)]
+    return np.array([ord(sign) * (sign.isalnum() or sign == "_") for sign in small], np.uint16)
+
+
+@cache
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """Classes and small letters, made when they are needed first: it takes thirty milliseconds."""
+    return _character_classes(), _folds()
+
+
+def _phrase_table() -> tuple[np.ndarray, np.ndarray]:
+    """The words of PHRASES by their hashes (FNV-1a, over code points), as `line_kernels.group_of` looks them up."""
+    slots = 1 << (4 * len(PHRASE_OF)).bit_length()
+    keys, groups = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
+    for word, group in PHRASE_OF.items():
+        key = 0xCBF29CE484222325
+        for sign in word:
+            key = (key ^ ord(sign)) * 0x100000001B3 % 2**64
+        slot = (key ^ key >> 32) % slots
+        while keys[slot]:
+            slot = (slot + 1) % slots
+        keys[slot], groups[slot] = key, group
+    return keys, groups
+
+
+PHRASE_TABLE = _phrase_table()
 
 LINE_COLUMNS = (
     "words", "chars", "word_len", "link_density", "links", "digits", "uppers", "stops", "commas", "marks",
@@ -99,112 +123,64 @@ COLUMNS = (
 )
 """Names of the features, in order."""
 
-LONG_WORDS = 15
-"""A block of so many words that ends as a sentence does is running text."""
-
 
 def features(page: Blocks, texts: list[str], title: str) -> np.ndarray:
     """float32[blocks, COLUMNS] for a page's blocks; `texts` are theirs without marks, `title` is the page's."""
-    rows = np.empty((len(COLUMNS), len(texts)), np.float32)
-    line = _line_features(page, texts, title)
-    words, stops, ends = line[0], line[7], line[10]
-    link_words = line[3] * words
-    shiftable = np.stack([line[LINE_COLUMNS.index(name)] for name in SHIFTED])
-    parts = [
-        line,
-        _phrases(texts),
-        *(shifted(shiftable, shift) for shift in NEIGHBOURS),
-        _surroundings(page, words, link_words, stops, line[13]),
-        _places(page, words, link_words, ends, line),
-    ]
-    end = 0
-    for part in parts:
-        start, end = end, end + len(part)
-        for place, column in zip(range(start, end), part, strict=True):
-            rows[place] = column
-    _flags(page, rows[end:])
-    return rows.T
+    from gristmill.curation.crawl import line_kernels as kernel
 
-
-def _flags(page: Blocks, out: np.ndarray) -> None:
-    """What the names of each block's elements say: of the nearest two, then of all, each bit a row of `out`."""
-    elements = np.array(page.elements, np.int64)
-    bits = np.array([page.bits, page.inherited], "<u8")
-    own = bits[0][elements]
-    parents = np.array(page.parents, np.int64)[elements]
-    own |= np.where(parents >= 0, bits[0][parents], np.uint64(0))
-    both = np.stack([own, bits[1][elements]])
-    flags = np.unpackbits(both.view(np.uint8).reshape(2, -1, 8), axis=2, bitorder="little")
-    out.reshape(2, len(NAMES), -1)[:] = flags[:, :, : len(NAMES)].transpose(0, 2, 1)
-
-
-def _line_features(page: Blocks, texts: list[str], title: str) -> list[np.ndarray]:
-    codes = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    classes = CLASSES[np.minimum(codes, 0xFFFF)]
-    starts = np.zeros(len(texts), np.int64)
-    np.cumsum(lengths[:-1] + 1, out=starts[1:])
-    lasts = starts + lengths - 1
-
-    def count(mask: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(mask.astype(np.int32), starts)
-
-    after_space = np.empty(len(classes), bool)
-    after_space[0] = True
-    after_space[1:] = classes[:-1] & SPACE
-    solid = ~classes & SPACE > 0
-    wide = count((classes & WIDE) > 0)
-    words = count(after_space & solid) + wide / 3
-    chars = lengths.astype(np.float64)
-    lower_words = count(after_space & ((classes & LOWER) > 0)) / np.maximum(words, 1)
-    some = np.maximum(chars, 1)
-    # A closing quote or bracket after the stop hides it: look one character further back too.
-    ends = ((classes[lasts] | classes[np.maximum(lasts - 1, starts)] * ((classes[lasts] & MARK) > 0)) & STOP) > 0
-    kinds, levels, orders, breaks, links = (
-        np.array(values, np.float64) for values in (page.kinds, page.levels, page.orders, page.breaks, page.links)
-    )
-    seen: dict[str, int] = {}
-    before = []
-    for key in texts:
-        before.append(seen.get(key, 0))
-        seen[key] = before[-1] + 1
-    title = title.lower()
-    return [
-        words,
-        chars,
-        chars / np.maximum(words, 1),
-        np.array(page.link_chars) / some,
-        links,
-        count((classes & DIGIT) > 0) / some,
-        count((classes & UPPER) > 0) / some,
-        count((classes & STOP) > 0),
-        count((classes & COMMA) > 0),
-        count((classes & MARK) > 0) / some,
-        ends,
-        (classes[starts] & UPPER) > 0,
-        lower_words,
-        kinds,
-        levels,
-        orders,
-        breaks,
-        np.fromiter((seen[key] for key in texts), np.float64, len(texts)),
-        np.array(before),
-        np.fromiter((8 < len(key) < 200 and key.lower() in title for key in texts), bool, len(texts)),
-        (classes[starts] & MARK) > 0,
-    ]
-
-
-def _phrases(texts: list[str]) -> np.ndarray:
-    """How often each group of PHRASES occurs in the first characters of each block."""
     count = len(texts)
-    heads = [text[:HEAD_CHARS] for text in texts]
-    joined = "\n".join(heads)
-    if joined.count("\n") >= count:  # code has lines
-        joined = "\n".join([head.replace("\n", " ") for head in heads])
-    groups = np.array(list(map(PHRASE_OF.get, WORD.findall(joined.lower()), repeat(NO_PHRASE))), np.int64)
-    blocks = np.cumsum(groups == NEXT_BLOCK)
-    said = groups >= 0
-    return np.bincount(groups[said] * count + blocks[said], minlength=len(PHRASE_NAMES) * count).reshape(-1, count)
+    codes = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    lengths = np.fromiter(map(len, texts), np.int64, count)
+    elements, parents, starts, ends = (
+        np.array(numbers, np.int64) for numbers in (page.elements, page.parents, page.starts, page.ends)
+    )
+    classes, folds = _tables()
+    lines, sums = np.empty((count, len(LINE_COLUMNS))), np.empty((count + 1, 4))
+    of_block = np.array([page.kinds, page.levels, page.orders, page.breaks, page.links], np.int64)
+    kernel.lines(codes, lengths, classes, of_block, _said(page, texts, title), lines)
+    heads = np.empty((count, len(PHRASES)), np.float32)
+    wide = np.unique(codes[codes > 0xFFFF]).tolist()
+    letters = np.array([code for code in wide if chr(code).isalnum()], np.uint32)
+    kernel.phrases(codes, lengths, HEAD_CHARS, folds, letters, *PHRASE_TABLE, heads)
+    rows = np.empty((count, len(COLUMNS)), np.float32)
+    line, phrase, near, around, place, flag = np.split(rows, PARTS, axis=1)
+    line[:], phrase[:] = lines, heads
+    kernel.neighbours(lines, SHIFTED_COLUMNS, np.array(NEIGHBOURS), near)
+    kernel.surroundings(lines, elements, parents, starts, ends, ANCESTORS, sums, around)
+    kernel.places(lines, elements, parents, sums, place)
+    kernel.flags(
+        elements, parents, np.array(page.bits, np.uint64), np.array(page.inherited, np.uint64), len(NAMES), flag
+    )
+    return rows
+
+
+SHIFTED_COLUMNS = np.array([LINE_COLUMNS.index(name) for name in SHIFTED])
+
+PARTS = np.cumsum(
+    [
+        len(LINE_COLUMNS),
+        len(PHRASES),
+        len(NEIGHBOURS) * len(SHIFTED),
+        ANCESTORS * len(ANCESTOR_COLUMNS),
+        len(PAGE_COLUMNS),
+    ]
+)
+"""Where the parts of a row end, but for the last."""
+
+
+def _said(page: Blocks, texts: list[str], title: str) -> np.ndarray:
+    """float64[4, blocks]: characters in links, how often the text stands in the page and before it, and in the title."""
+    said = np.zeros((4, len(texts)))
+    said[0], said[1] = page.link_chars, 1
+    if len(counts := Counter(texts)) < len(texts):
+        said[1] = [counts[text] for text in texts]
+        seen: Counter[str] = Counter()
+        for i, text in enumerate(texts):
+            said[2, i] = seen[text]
+            seen[text] += 1
+    title = title.lower()
+    said[3] = [8 < len(text) < 200 and len(text) <= len(title) and text.lower() in title for text in texts]
+    return said
 
 
 def shifted(values: np.ndarray, shift: int) -> np.ndarray:
@@ -216,93 +192,3 @@ def shifted(values: np.ndarray, shift: int) -> np.ndarray:
         else:
             out[..., -shift:] = values[..., :shift]
     return out
-
-
-def _surroundings(
-    page: Blocks, words: np.ndarray, link_words: np.ndarray, stops: np.ndarray, kinds: np.ndarray
-) -> np.ndarray:
-    """What the elements around each block hold: the nearest, its parent, and so on."""
-    sums = np.zeros((4, len(words) + 1))
-    np.cumsum([words, link_words, stops, kinds == 0], axis=1, out=sums[:, 1:])
-    parents, starts, ends = np.array([page.parents, page.starts, page.ends], np.int64)
-    held = ends - starts
-    wider = _wider(parents, held)
-    elements = np.empty((ANCESTORS, len(words)), np.int64)
-    elements[0] = page.elements
-    for level in range(1, ANCESTORS):
-        elements[level] = wider[elements[level - 1]]
-    inside = sums[:, ends[elements]] - sums[:, starts[elements]]
-    blocks = held[elements]
-    some = np.maximum(inside[0], 1)
-    columns = np.stack(
-        [
-            inside[0],
-            inside[0] / max(sums[0, -1], 1),
-            inside[1] / some,
-            blocks,
-            inside[0] / blocks,
-            inside[2],
-            (np.arange(len(words)) - starts[elements]) / blocks,
-            inside[3] / blocks,
-        ],
-        axis=1,
-    )
-    return columns.reshape(-1, len(words))
-
-
-def _wider(parents: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """int64[elements]: the next element up that holds more blocks; of a tower of wrappers at most three are climbed."""
-    up = np.maximum(parents, 0)
-    for _ in range(3):
-        same = (held[up] == held) & (parents[up] >= 0)
-        up = np.where(same, parents[up], up)
-    return up
-
-
-def _places(
-    page: Blocks, words: np.ndarray, link_words: np.ndarray, ends: np.ndarray, line: list[np.ndarray]
-) -> list[np.ndarray]:
-    """Where each block stands in the page, and how far running text is from it."""
-    count = len(words)
-    index = np.arange(count)
-    before = np.cumsum(words)
-    total = max(before[-1], 1)
-    long = (words >= LONG_WORDS) & ends & (line[3] < 0.5)
-    long_words = np.cumsum(long * words)
-    total_long = long_words[-1]
-    last_long = np.maximum.accumulate(np.where(long, index, -1000))
-    next_long = np.minimum.accumulate(np.where(long, index, count + 1000)[::-1])[::-1]
-    last_h1 = np.maximum.accumulate(np.where((line[13] == 1) & (line[14] == 1), index, -1000))
-    depths = _depths(page.parents)
-    window = np.zeros((2, count + 1))
-    np.cumsum([words, link_words], axis=1, out=window[:, 1:])
-    low, high = np.maximum(index - 5, 0), np.minimum(index + 6, count)
-    near = window[:, high] - window[:, low]
-    ones = np.ones(count)
-    return [
-        before / total,
-        index,
-        count - index,
-        before - words,
-        total - before,
-        depths[np.array(page.elements, np.int64)],
-        ones * total,
-        ones * count,
-        ones * (link_words.sum() / total),
-        (long_words - long * words) / max(total_long, 1),
-        (total_long - long_words) / max(total_long, 1),
-        np.minimum(index - last_long, 100),
-        np.minimum(next_long - index, 100),
-        np.minimum(index - last_h1, 200),
-        ones * (total_long / total),
-        near[0] / (high - low),
-        near[1] / np.maximum(near[0], 1),
-    ]
-
-
-def _depths(parents: list[int]) -> np.ndarray:
-    depths = [0] * len(parents)
-    for element, parent in enumerate(parents):
-        if parent >= 0:
-            depths[element] = depths[parent] + 1
-    return np.array(depths)

@@ -1,17 +1,16 @@
-"""What each tag of a page means for its text, looked up by the tag as the parser writes it."""
+"""What each tag of a page means for its text, in tables that compiled code reads."""
 
-import re
+import numpy as np
 
-from gristmill.curation.crawl.attributes import is_unseen
+from gristmill.curation.crawl.attributes import TAG_BITS, hash_table
 
-RAW = {
-    name: "/" + name
-    for name in (
+RAW = frozenset(
+    {
         "script", "style", "math", "svg", "iframe", "noembed", "noframes", "noscript", "xmp", "plaintext", "select",
         "textarea", "template", "object", "audio", "video", "canvas",
-    )
-}  # fmt: skip
-"""Elements whose inside is no text of ours, and how they end."""
+    }
+)  # fmt: skip
+"""Elements whose inside is no text of ours."""
 
 BLOCK_TAGS = frozenset(
     {
@@ -26,69 +25,63 @@ VOID = frozenset(
 )
 TIGHT = frozenset({"li", "tr", "td", "th", "dt", "dd", "tbody", "thead", "tfoot"})
 """Elements that begin on a new line, without an empty one before it."""
-LISTS = frozenset({"ul", "ol", "menu", "dir"})
-CELLS = frozenset({"td", "th"})
-HEADINGS = {f"h{level}": level for level in range(1, 7)}
-SPECIAL = frozenset({"li", "pre", "tr"}) | LISTS | CELLS | frozenset(HEADINGS)
-"""Elements that mean more than the end of a line."""
-
 # Marks of inline markup in a block's text; private-use characters that the text itself is cleared of.
 BOLD, END_BOLD, TICK = "\ue0b0", "\ue0b1", "\ue0b2"
-CODE_TAGS = {slash + tag: TICK for tag in ("code", "kbd", "samp", "tt") for slash in ("", "/")}
-STRONG_TAGS = {"b": BOLD, "strong": BOLD, "/b": END_BOLD, "/strong": END_BOLD}
 MARKS = str.maketrans("", "", BOLD + END_BOLD + TICK)
 
-INLINE_TAGS = frozenset({"br", "hr", "img", *CODE_TAGS, *STRONG_TAGS})
-
 IS_BLOCK, IS_END, IS_LINK, IS_LINK_END, IS_INLINE, IS_LEFT_OUT, IS_OTHER, IS_RAW, IS_COMMENT = range(1, 10)
+
+LI, LIST, NUMBERED_LIST, PRE, TR, CELL, BR, HR, IMG, TICKED, BOLD_FROM, BOLD_TO, MATH, SCRIPT = range(7, 21)
+"""What a tag does besides, those of headings being their levels."""
+
+ACTIONS = (
+    {f"h{level}": level for level in range(1, 7)}
+    | {
+        "li": LI,
+        "ul": LIST,
+        "menu": LIST,
+        "dir": LIST,
+        "ol": NUMBERED_LIST,
+        "pre": PRE,
+        "tr": TR,
+        "td": CELL,
+        "th": CELL,
+    }
+    | {"br": BR, "hr": HR, "img": IMG, "math": MATH, "script": SCRIPT}
+    | {slash + tag: TICKED for tag in ("code", "kbd", "samp", "tt") for slash in ("", "/")}
+    | {"b": BOLD_FROM, "strong": BOLD_FROM, "/b": BOLD_TO, "/strong": BOLD_TO}
+)
+
 KIND_OF_TAG = (
-    {"a": IS_LINK, "/a": IS_LINK_END, "button": IS_LEFT_OUT}
-    | dict.fromkeys(INLINE_TAGS, IS_INLINE)
+    dict.fromkeys(VOID, IS_OTHER)
+    | {"a": IS_LINK, "/a": IS_LINK_END, "button": IS_LEFT_OUT}
+    | {tag: IS_INLINE for tag, action in ACTIONS.items() if action in (BR, HR, IMG, TICKED, BOLD_FROM, BOLD_TO)}
     | dict.fromkeys(BLOCK_TAGS, IS_BLOCK)
     | dict.fromkeys(("/" + tag for tag in BLOCK_TAGS), IS_END)
     | dict.fromkeys(RAW, IS_RAW)
 )
+"""All others are IS_OTHER, but for comments and what MathJax draws."""
 
-RENDERED_MATH = re.compile(r'\bclass="(?:katex-html|MathJax(?:_Preview|_Display|_CHTML|_SVG)?\b|mjx-chtml|MJX-)')
-"""Formulas as a script has drawn them; their source stands beside."""
-
-Tag = tuple[int, str, bool, str, bool, bool]
-"""Kind, name, whether unseen, end tag, whether tight, whether special."""
-
-KNOWN_TAGS: dict[str, Tag] = {}
-"""Tags as they stand between "<" and ">", of all pages so far; most come again and again."""
-
-MAX_KNOWN_TAGS, MAX_KNOWN_CHARS = 20_000, 500
+KIND, NAME, ACTION, IS_TIGHT, IS_VOID = range(5)
+"""Columns of MEANINGS."""
 
 
-def tag_of(tag: str) -> Tag:
-    """What a tag is; remembered, without its attributes where they mean nothing here."""
-    end = tag.find(" ")
-    if end < 0:
-        return _remembered(tag, _bare(tag))
-    name = tag[:end]
-    info = KNOWN_TAGS.get(name) or tag_of(name)
-    if info[0] == IS_OTHER and RENDERED_MATH.search(tag) and name not in VOID:
-        return _remembered(tag, (IS_LEFT_OUT, *info[1:]))
-    if info[0] != IS_BLOCK:
-        return info
-    return _remembered(tag, (IS_BLOCK, name, True, *info[3:]) if is_unseen(tag) else info)
+def _meanings() -> tuple[np.ndarray, np.ndarray]:
+    bare = sorted({tag.lstrip("/") for tag in KIND_OF_TAG})
+    meanings, bits = np.zeros((len(KIND_OF_TAG) + 1, 5), np.uint8), np.zeros(len(KIND_OF_TAG) + 1, np.uint64)
+    meanings[0, KIND] = IS_OTHER
+    for number, (tag, kind) in enumerate(KIND_OF_TAG.items(), 1):
+        name = tag.lstrip("/")
+        action = ACTIONS.get(name if kind == IS_END else tag, 0)
+        meanings[number] = kind, 1 + bare.index(name), action, name in TIGHT, tag in VOID
+        bits[number] = TAG_BITS.get(tag, 0)
+    meanings.flags.writeable = bits.flags.writeable = False
+    return meanings, bits
 
 
-def _bare(name: str) -> Tag:
-    """What a tag without attributes is."""
-    kind = KIND_OF_TAG.get(name, IS_COMMENT if name.startswith("!--") else IS_OTHER)
-    if name.startswith("mjx-"):
-        kind = IS_LEFT_OUT
-    if kind == IS_BLOCK:
-        return kind, name, False, "/" + name, name in TIGHT, name in SPECIAL
-    bare = name[1:]
-    return kind, bare if kind == IS_END else name, False, "", bare in TIGHT, bare in SPECIAL
+TAG_TABLE = hash_table({tag: number for number, tag in enumerate(KIND_OF_TAG, 1)})
+"""Tags by their names, with a slash where they end an element; number 0 is for all others."""
 
-
-def _remembered(tag: str, info: Tag) -> Tag:
-    if len(tag) <= MAX_KNOWN_CHARS:
-        if len(KNOWN_TAGS) >= MAX_KNOWN_TAGS:
-            KNOWN_TAGS.clear()
-        KNOWN_TAGS[tag] = info
-    return info
+MEANINGS, BITS = _meanings()
+"""uint8[tags, 5] and uint64[tags]: what each is and does, and its own bit of attributes.py; a start and an end tag have
+the same NAME."""

@@ -3,12 +3,14 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
+from gristmill.curation.crawl import blocks as module
 from gristmill.curation.crawl.blocks import CODE, HEADING, ITEM, ROW, TEXT, blocks
-from gristmill.curation.crawl.tags import MARKS
+from gristmill.curation.crawl.tags import BLOCK_TAGS, MARKS, RAW, VOID
+from tests.curation.crawl.slow_blocks import slow_blocks
 
 
 def parsed(html, markdown=False):
@@ -48,6 +50,10 @@ def test_what_is_not_text_is_left_out():
         "<select><option>o</select><button>b <b>c</b></button><noscript><p>n</p></noscript><p>text</p>"
     )
     assert page.texts == ["text"]
+
+
+def test_comments_end_where_they_say():
+    assert blocks("<p>a<!-- << prev > next -->b").texts == ["ab"]
 
 
 def test_hidden_elements_are_left_out_unless_nothing_else_is_there():
@@ -90,6 +96,54 @@ def test_elements_hold_their_blocks():
 
 
 MARKUP = st.text(st.sampled_from("<>/abdivpretl=\"' \n&;!-"), max_size=300)
+
+
+NAMES = sorted(
+    BLOCK_TAGS | RAW | VOID | {"a", "b", "strong", "code", "tt", "span", "button", "mjx-c", "!--", "--", "x\0"}
+)
+VALUES = [
+    "nav", "siteFooter next", "USnews", "a-READMore_x", "hidden x", "display:  none", "xvisibility:hidden;display:none",
+    "visibility:hidden", "MathJax", "MathJax_CHTML2", "MathJax_SVG x", "katex-html", "latex", "$x$", "math/tex", "\u00e9" * 299 + " nav",
+]  # fmt: skip
+ATTRIBUTES = st.builds(
+    "{}{}{}".format,
+    st.sampled_from([" class=", " id=", " role=", " itemprop=", " style=", " href=", " hidden", " hidden=", " alt=", " alttext=", "class=", " "]),
+    st.sampled_from(['"', '"', '"', "", " "]),
+    st.builds("{}{}".format, st.sampled_from(VALUES), st.sampled_from(['"', '"', '"', "", " ", "\u00e9"])),
+)  # fmt: skip
+TAGS = st.builds(
+    "<{}{}{}{}".format,
+    st.sampled_from(["", "", "/"]),
+    st.sampled_from(NAMES),
+    st.one_of(st.just(""), st.just(""), st.lists(ATTRIBUTES, max_size=3).map("".join)),
+    st.sampled_from([">", ">", ">", ">", "", "-->"]),
+)
+WORDS = st.sampled_from(
+    ["word", " ", "\n", "&amp;", "&amp;lt;", "&nbsp;", "&l", "t;", "12", "\u3000", "\u2028\xa0", "\x85\x1f", "日本", "𝒳", "\u0662",
+     "\ue0b0", "\ue0b3", "-->", "$", "\ud800", "x" * 299, "<", ">"]
+)  # fmt: skip
+PAGES = st.lists(st.one_of(TAGS, WORDS), max_size=60).map("".join)
+
+
+@settings(max_examples=500)
+@given(PAGES, st.booleans())
+def test_the_compiled_walk_gives_what_a_walk_in_python_gives(html, markdown):
+    """On anything at all; what the parser makes of it comes next."""
+    assert blocks(html, markdown) == slow_blocks(html, markdown)
+
+
+@given(PAGES, st.booleans())
+def test_both_walks_agree_on_what_the_parser_writes(html, markdown):
+    body = HTMLTree.parse(html.replace("\ud800", "")).body
+    assert not body or blocks(body.html, markdown) == slow_blocks(body.html, markdown)
+
+
+@pytest.mark.parametrize("size", [1, 300])
+def test_formulas_longer_than_their_page_find_room(size, monkeypatch):
+    monkeypatch.setattr(module, "_math", lambda attrs, inside: "≤ " * 99)
+    assert blocks("<p>a<math>x</math>" * size + "b").texts == ["a" + "≤ " * 98 + "≤"] * (size - 1) + [
+        "a" + "≤ " * 99 + "b"
+    ]
 
 
 @given(MARKUP)

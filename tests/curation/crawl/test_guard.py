@@ -28,7 +28,7 @@ ATTRIBUTES = b"<p " + b" ".join(b"a%d=1" % i for i in range(4_900)) + b">word "
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT), prepend=os.pathsep)
 
 
 def task(deed: str, *arguments) -> Task:
@@ -234,7 +234,7 @@ def test_the_child_dies_with_its_parent(number):
 
 
 def test_extraction_that_cannot_start_is_another_days_work_and_no_property_of_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(crawl, "EXTRACT", "no.such.module:act")
+    monkeypatch.setattr(crawl, "EXTRACT_JUDGED", "no.such.module:act")
     path = tmp_path / "a.warc"
     path.write_bytes(warc(paragraph(1)))
     piece = extract.RawPiece("a.warc", str(path))

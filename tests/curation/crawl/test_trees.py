@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gristmill.curation.crawl import trees
 from gristmill.curation.crawl.trees import Trees, probabilities
 
 DEPTH, COLUMNS = 3, 4
@@ -34,14 +33,6 @@ def test_all_rows_at_once_equal_one_by_one(seed, count):
     )
     rows = random.integers(-3, 4, (count, COLUMNS)).astype(np.float32)
     assert model.log_odds(rows).tolist() == [walked(model, row) for row in rows]
-
-
-def test_many_rows_are_taken_in_groups(monkeypatch):
-    model = Trees.of({"features": [[0] * NODES], "thresholds": [[0.5] * NODES], "leaves": [[*range(NODES + 1)]]})
-    rows = np.arange(10, dtype=np.float32)[:, None]
-    whole = model.log_odds(rows)
-    monkeypatch.setattr(trees, "MAX_CELLS", 3)
-    assert model.log_odds(rows).tolist() == whole.tolist() == [0] + [7] * 9
 
 
 @given(arrays.arrays(np.int64, 20, elements=st.integers(-(10**6), 10**6)))
