@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation.classifier_training import TrainingError
-from gristmill.manifests import cli_classifier, cli_questions, own_code, schema
+from gristmill.manifests import cli_classifier, cli_index, cli_questions, own_code, schema
+from gristmill.manifests.changes import in_words
 from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
@@ -30,6 +31,7 @@ from gristmill.manifests.schema import Loaded
 from gristmill.manifests.settings import SettingError
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status as run_status
+from gristmill.manifests.store import NO_ROOM, disk_full
 from gristmill.manifests.why import NotFound, explain_document
 from gristmill.manifests.wording import meant
 
@@ -42,6 +44,7 @@ app = typer.Typer(
 tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the kept documents.")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(cli_classifier.app, name="classifier")
+app.add_typer(cli_index.app, name="index")
 app.command("whatif")(cli_questions.whatif_command)
 app.command("sample")(cli_questions.sample_command)
 
@@ -254,6 +257,11 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
     for name, c in found["sources"].items():
         if c["silent_rules"]:
             console.print(f"sources.{name}: rules that no document fails: {', '.join(c['silent_rules'])}", markup=False)
+    if last := found["changes"]["last_run"]:
+        console.print(f"dedup: compared with the run before, {in_words(last)}; {last['file']}", markup=False)
+    if waiting := found["changes"]["next_run"]:
+        how = "other manifests of the index have changed since the last run"
+        console.print(f"dedup: {how}: {in_words(waiting)} in the next; {waiting['file']}", markup=False)
     for note in found["mixture"]:
         console.print(f"mixture: {note}", markup=False)
     if found["scores"]:
@@ -339,7 +347,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        print(f"gristmill: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        what = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        print(f"gristmill: {what}" + (f"; {NO_ROOM}" if disk_full(error) else ""), file=sys.stderr)
         sys.exit(1)
 
 

@@ -18,6 +18,7 @@ from gristmill.curation.dedup import preference
 from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.urls import url_key
 from gristmill.manifests.dedup_quality import quality_values
+from gristmill.manifests.participants import bare, manifest_of
 from gristmill.manifests.store import Unit
 
 VERSION = 1000 + duplicates.VERSION
@@ -67,13 +68,22 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
         candidates.pages,
     )
     _write(out, candidates, resolved, near)
-    rules = [rule for rule in resolved["rule"].to_pylist() if rule]
-    dropped = Counter(f"dedup.{rule}" for rule in rules)
+    return tallied(_by_source(candidates, resolved))
+
+
+def tallied(by_source: Mapping[str, Mapping]) -> Mapping[str, object]:
+    """The step's counts from those of each source that took part; those of other manifests are told apart."""
+    sources = {source: counts for source, counts in by_source.items() if manifest_of(source) is None}
+    dropped: Counter[str] = Counter()
+    for counts in sources.values():
+        dropped.update(counts["dropped"])
+    others = {source: counts for source, counts in by_source.items() if source not in sources}
     return {
-        "documents": len(candidates.ids),
-        "kept": len(candidates.ids) - len(rules),
+        "documents": sum(counts["documents"] for counts in sources.values()),
+        "kept": sum(counts["kept"] for counts in sources.values()),
         "dropped": dict(sorted(dropped.items())),
-        "sources": _by_source(candidates, resolved),
+        "sources": sources,
+        **({"others": others} if others else {}),
     }
 
 
@@ -95,7 +105,7 @@ def _candidates(unit: Unit, near: bool) -> Candidates:
         measured = shards.read_table(inputs[f"{folder}/features.arrow"], ["content_hash"])
         hashes += measured["content_hash"].take(pa.array(kept)).to_pylist()
         texts = shards.read_table(paths[-1], ["locator", "url"]).take(pa.array(kept))
-        scopes += [scope_of(unit.params["scope"], source, locator) for locator in texts["locator"].to_pylist()]
+        scopes += [scope_of(unit.params["scope"], bare(source), locator) for locator in texts["locator"].to_pylist()]
         if unit.params["url"]:
             pages += [url_key(url) if url else None for url in texts["url"].to_pylist()]
         if quality:

@@ -24,7 +24,7 @@ from pathlib import Path
 from loguru import logger as datatrove_log
 
 from gristmill.curation.documents import UnreadableFile
-from gristmill.manifests.store import Store, Unit
+from gristmill.manifests.store import Store, Unit, disk_full
 
 # Here and not at the launch: a worker imports this module before datatrove says its first word in it.
 datatrove_log.disable("datatrove")
@@ -42,6 +42,8 @@ class Failure:
     error: str
     expected: bool = False
     """The stage itself said what is wrong with the manifest or the data; else something broke."""
+    full: bool = False
+    """There was no room to write: nothing is wrong with the unit, and no other one would fare better."""
 
 
 def run_units(
@@ -63,19 +65,17 @@ def run_units(
             results = Path(scratch) / f"results-{attempt}.jsonl"
             results.touch()
             attempt += 1
-            died = _launch(
-                [(i, units[i]) for i in pending],
-                work,
-                store,
-                workers,
-                results,
-                Path(scratch) / str(attempt),
-                progress,
-            )
+            todo = [(i, units[i]) for i in pending]
+            try:
+                died = _launch(todo, work, store, workers, results, Path(scratch) / str(attempt), progress)
+            except OSError as error:
+                if error.filename is None:  # a write that found the disk full does not say where
+                    raise OSError(error.errno, error.strerror or str(error), scratch) from error
+                raise
             lines = [json.loads(line) for line in results.read_text().splitlines()]
             finished = {line["index"] for line in lines if line["event"] in ("done", "failed")}
             failures += [
-                Failure(units[line["index"]], line["error"], line["expected"])
+                Failure(units[line["index"]], line["error"], line["expected"], line["full"])
                 for line in lines
                 if line["event"] == "failed"
             ]
@@ -173,6 +173,7 @@ def _build_all(
             log.debug("%s", traceback.format_exc())
             failure = failed(unit, error)
             line = {"event": "failed", "index": index, "error": failure.error, "expected": failure.expected}
+            line["full"] = failure.full
         else:
             line = {"event": "done", "index": index, "counts": dict(record.counts)}
         _append(results, {**line, "pid": os.getpid(), "name": unit.name, "seconds": time.perf_counter() - start})
@@ -180,6 +181,8 @@ def _build_all(
 
 def failed(unit: Unit, error: Exception) -> Failure:
     """The failure of a unit in words; what no stage foresaw is named with its type."""
+    if disk_full(error):
+        return Failure(unit, str(error), full=True)
     if isinstance(error, (ValueError, UnreadableFile, OSError, FloatingPointError)):
         return Failure(unit, str(error), expected=not isinstance(error, OSError))
     return Failure(unit, f"{type(error).__name__}: {error}")

@@ -50,7 +50,9 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         if new_inputs.get(name) == old.inputs.get(name):
             continue
         step, _, rest = name.partition("/")
-        if step in ("raw", "benchmark", "own", "model", "url_lists", "beside"):
+        if rest.startswith("@"):
+            yield f"other documents of {rest[1:].partition('/')[0]} in the index"
+        elif step in ("raw", "benchmark", "own", "model", "url_lists", "beside"):
             what = "new file" if name not in old.inputs else "gone:" if name not in new_inputs else "changed:"
             yield f"{what} {rest}"
         else:
@@ -60,7 +62,7 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
 def _changed(old: Mapping, new: Mapping, prefix: str) -> Iterator[str]:
     for name in sorted({*old, *new}):
         a, b = old.get(name), new.get(name)
-        if a == b or name in ("pieces", "units", "shards"):
+        if a == b or name in ("pieces", "units", "shards") or name.startswith("@"):
             continue
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from _changed(a, b, f"{prefix}{name}.")

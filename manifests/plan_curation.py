@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash, urls
-from gristmill.curation.dedup import preference
 from gristmill.curation.feature_table import VARIANTS
 from gristmill.manifests import dedup, dedup_quality, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
+from gristmill.manifests.participants import participants
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_inputs
 from gristmill.manifests.schema import Loaded, Source
@@ -165,9 +165,7 @@ def _features_beside(source: Source) -> dict[str, list[str]]:
 
 
 def plan_dedup(context: Context) -> list[Planned]:
-    m = context.manifest
-    params = m.curate.dedup
-    taking_part = [(s, n) for s, source, n in context.each() if "dedup" not in source.skip]
+    params = context.manifest.curate.dedup
     if params.scope not in ("all", "source"):
         files = [p.file.locator for groups in context.groups.values() for g in groups for p in g.pieces]
         if not any(dedup.scope_of(params.scope, "", locator) for locator in files):
@@ -175,15 +173,8 @@ def plan_dedup(context: Context) -> list[Planned]:
             raise context.loaded.error(("curate", "dedup", "scope"), what)
 
     def it() -> Unit:
-        files = []
-        for source_name, name in taking_part:
-            measured = context.record("measure", source_name, name)
-            files.append(context.record("extract", source_name, name).output("texts.arrow"))
-            files.append(measured.output("features.arrow"))
-            files.append(context.record("filter", source_name, name).output("verdicts.arrow"))
-            if params.near:
-                files.append(measured.output("signatures.arrow"))
-            files += dedup_quality.quality_inputs(context, source_name, name, params.quality)
+        taking_part = participants(context)
+        files = [file for part in taking_part for file in part.inputs]
         near = params.near
         values = {
             "exact": params.exact,
@@ -191,10 +182,10 @@ def plan_dedup(context: Context) -> list[Planned]:
             "near": near.duplicates if near else None,
             "ngram_words": near.ngram_words if near else 0,
             "num_perm": near.num_perm if near else 0,
-            "levels": preference.source_ranks(params.prefer, list(m.sources), params.quality is not None),
+            "levels": {part.source: part.level for part in taking_part},
             "quality": params.quality,
             "scope": params.scope,
-            "units": taking_part,
+            "units": [(part.source, part.name) for part in taking_part],
         }
         libraries = ("numpy", "pyarrow", *(("idna",) if params.url else ()))
         return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, libraries)

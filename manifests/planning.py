@@ -16,7 +16,7 @@ from gristmill.curation.blocklists import UrlLists, is_list
 from gristmill.curation.decontaminate import build_index
 from gristmill.curation.documents import UnreadableFile
 from gristmill.curation.raw_files import opened
-from gristmill.manifests import download, hub, inputs, language_inputs, own_code, quality_inputs, units
+from gristmill.manifests import download, hub, index, inputs, language_inputs, own_code, quality_inputs, units
 from gristmill.manifests.inputs import Digests, MissingInput, RawFile
 from gristmill.manifests.schema import Loaded, Source
 from gristmill.manifests.source_lines import ManifestError, Problem
@@ -45,6 +45,7 @@ class Context:
     records: dict[str, dict[tuple[str | None, str], Record]] = field(default_factory=dict)  # step -> unit -> record
     step_names: tuple[str, ...] = ()
     lost: dict[str, list[dict]] = field(default_factory=dict)  # source -> files that the last run could not open
+    others: list[index.Member] | None = None  # other manifests of its index, once somebody asked
     kept_tokenizer: Record | None = None  # the tokenizer that the lock file names, if it may stay
 
     @property
@@ -87,6 +88,7 @@ def raw_groups(loaded: Loaded) -> dict[str, list[units.Group]]:
         language_inputs.check_language_rules,
         own_code.check_named,
         quality_inputs.check_contents,
+        index.check,
     ):
         try:
             look(loaded)

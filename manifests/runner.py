@@ -10,13 +10,13 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gristmill.manifests import checks, model_steps, own_code, view
+from gristmill.manifests import changes, checks, model_steps, own_code, participants, view
 from gristmill.manifests import counts as counting
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
@@ -26,7 +26,7 @@ from gristmill.manifests.plan_training import report_unit
 from gristmill.manifests.planning import Context, Pending, Planned, raw_groups
 from gristmill.manifests.schema import Loaded, workers
 from gristmill.manifests.source_lines import ManifestError
-from gristmill.manifests.store import Record, Store, Unit, atomic_write
+from gristmill.manifests.store import NO_ROOM, Record, Store, Unit, atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -152,13 +152,18 @@ def run(
     try:
         for state in survey(context, place, until):
             _run_step(state, context, place, progress, num_workers or workers(loaded.manifest))
+            if state.step.name == "dedup":
+                before = locked.get("dedup", {}).get("units", {}).get("dedup")
+                for line in changes.note(context, place.store, place.run, state.records[0], before):
+                    progress.warn(line)
             states.append(state)
             locked[state.step.name] = _lock_entry(state)
             order = [step.name for step in pipeline(loaded)]
             view.write_lock(place.run, loaded.manifest.name, {name: locked[name] for name in order if name in locked})
     except (RunStopped, ManifestError) as stopped:
         failed_step = context.step_names[len(states)]
-        _write_state(place.run, {"failed": failed_step, "error": str(stopped), "lost": context.lost})
+        with suppress(OSError):  # of a full disk: what stopped the run says more
+            _write_state(place.run, {"failed": failed_step, "error": str(stopped), "lost": context.lost})
         raise
     names = context.step_names
     if until and "pack" in names and names.index(until) < names.index("pack"):
@@ -193,13 +198,15 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
         failures = _train(missing[0], context, place)
     else:
         failures = run_units(missing, step.work, place.store, num_workers, progress.unit) if missing else []
-    lost = _lose(step, failures, context)
+    lost = _lose(step, failures, context, place.store)
     state.planned = [p for p in state.planned if p not in [f.unit for f in failures]]
     state.records = []
     _find(state, place.store)
     context.records[step.name] = {(r.source, r.name): r for r in state.records}
     _check(state, context, progress, lost)
     view.publish(place.run, step.name, state.records)
+    if step.name == "filter":
+        participants.register(context, place.store)
     if step.name == "pack" and context.manifest.pretrain:
         try:
             model_steps.write_litgpt_yaml(place.run, context.manifest.pretrain, context.manifest.seed)
@@ -227,8 +234,11 @@ def _block(unit: Unit) -> tuple[str, ...]:
     return (*BLOCKS[unit.step], *name) if unit.step in BLOCKS else ()
 
 
-def _lose(step: Step, failures: list[Failure], context: Context) -> list[dict]:
+def _lose(step: Step, failures: list[Failure], context: Context, store: Store) -> list[dict]:
     """Failed units of `extract` are left out of the rest of the run, and their files named; of another step they stop it."""
+    if full := next((f for f in failures if f.full), None):
+        where = view.unit_label(full.unit.source, full.unit.name)
+        raise RunStopped(f"{step.name} {where}: there is no room left in {store.root} ({full.error}); {NO_ROOM}")
     if failures and failures[0].expected and (place := _block(failures[0].unit)):
         raise context.loaded.error(place, failures[0].error)
     if failures and step.name != "extract":

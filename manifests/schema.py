@@ -242,6 +242,9 @@ class Dedup(Strict):
     scope: str = "all"
     """What is compared: `all`, within each `source`, or within documents that share a folder of this name's level:
     a path component such as `CC-MAIN-*` (matched against the folders of the locator)."""
+    index: str | None = None
+    """A folder, from the manifest's own, that several manifests share: their documents are deduplicated as one set. Made
+    by the first run."""
 
     @field_validator("quality")
     @classmethod
@@ -404,6 +407,9 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
     """Problems that only show when two blocks are read together."""
     problems: list[tuple[tuple[str, ...], str]] = []
     dedup = manifest.curate.dedup
+    if dedup and dedup.index and dedup.prefer:
+        what = f"with an index, `prefer` stands in its index.yaml, for all its manifests; move it to {dedup.index}/index.yaml"
+        problems.append((("curate", "dedup", "prefer"), what))
     for name in dedup.prefer if dedup else []:
         if name not in manifest.sources:
             problems.append(

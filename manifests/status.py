@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from gristmill.manifests import changes, view
 from gristmill.manifests import counts as counting
-from gristmill.manifests import view
 from gristmill.manifests.plan_quality import score_origins
 from gristmill.manifests.runner import Place, StepState, open_context, read_state, survey
 from gristmill.manifests.schema import Loaded
@@ -20,6 +20,7 @@ def status(loaded: Loaded, place: Place) -> dict:
         "manifest": loaded.manifest.name,
         "scores": score_origins(records.get("score_index", ()), records.get("score", ())),
         "mixture": [note for r in records.get("pack", ()) for note in r.counts["notes"]],
+        "changes": changes.status(context, place.run),
         "steps": [_step(state, locked, failed, place) for state in states],
         "sources": {
             name: counting.source_counts(records, name, context.lost.get(name, [])) for name in loaded.manifest.sources

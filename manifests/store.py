@@ -6,13 +6,15 @@ worked on again, by any manifest. A unit is built under `store/.building/` and r
 last, before the rename, so a folder with a record is complete and anything else does not count.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -179,9 +181,38 @@ def write_record(folder: Path, unit: Unit, counts: Mapping[str, object], seconds
 
 def atomic_write(path: Path, text: str) -> None:
     """Write a file so that nobody ever sees half of it."""
+    with replaced(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A temporary name to write to, which becomes `path` in one move; if that fails, what was there stays as it was."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None:  # a write that found the disk full does not say where
+            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How a disk, an allowance on it or a limit of the process says that there is no room."""
+
+NO_ROOM = "free some space and give the same command again: what is finished stays, and is not made again"
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that there is no room to write."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 def file_digest(path: Path) -> str:
