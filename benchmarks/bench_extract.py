@@ -56,13 +56,12 @@ def main() -> None:
             f"no labelled pages in {arguments.pages}: give a folder with NAME.warc.gz beside NAME.groundtruth.jsonl "
             "(--pages FOLDER); benchmarks/README.md says what the two hold"
         )
-    tools = [name for name in OURS | PEERS if not arguments.only or name in arguments.only]
+    offered = OURS if arguments.ours else OURS | PEERS
+    tools = [name for name in offered if not arguments.only or name in arguments.only]
     if any(name in PEERS for name in tools) and not PEER_PYTHON.exists():
         sys.exit(
             "the peers are not installed; run make bench-extract, which makes .venv-peers, or leave them out: --ours"
         )
-    if arguments.ours:
-        tools = [name for name in tools if name in OURS]
     report = {}
     for path in sets:
         pages = list(labelled(path))[: arguments.limit]

@@ -64,28 +64,27 @@ def _records(page: Blocks, choice: np.ndarray, judged: np.ndarray, words: np.nda
 
 
 def _tables(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
-    for rows in _siblings(page, ROW):
+    for rows in _chosen_siblings(page, ROW, choice):
         held = np.maximum(words[rows], 1)
-        kept = held[choice[rows]].sum()
-        if kept:
-            choice[rows] = kept >= MIN_TABLE_SHARE * held.sum()
+        choice[rows] = held[choice[rows]].sum() >= MIN_TABLE_SHARE * held.sum()
 
 
 def _lists(page: Blocks, choice: np.ndarray, words: np.ndarray) -> None:
     """A list of which half was kept stays whole; what else of it was kept stays too, since menus are lists as well."""
-    for items in _siblings(page, ITEM):
+    for items in _chosen_siblings(page, ITEM, choice):
         held = np.maximum(words[items], 1)
         if held[choice[items]].sum() >= MIN_LIST_SHARE * held.sum():
             choice[items] = True
 
 
-def _siblings(page: Blocks, kind: int) -> Iterable[list[int]]:
-    """The blocks of a kind, those together whose elements have one parent."""
+def _chosen_siblings(page: Blocks, kind: int, choice: np.ndarray) -> Iterable[list[int]]:
+    """The blocks of a kind, those together whose elements have one parent, where any of them is chosen."""
     found: dict[int, list[int]] = defaultdict(list)
     for i, is_kind in enumerate(page.kinds):
         if is_kind == kind:
             found[page.parents[page.elements[i]]].append(i)
-    return found.values()
+    chosen = set(np.flatnonzero(choice).tolist())
+    return [blocks for blocks in found.values() if not chosen.isdisjoint(blocks)]
 
 
 def _headings(page: Blocks, choice: np.ndarray, judged: np.ndarray) -> None:

@@ -137,7 +137,7 @@ def features(page: Blocks, texts: list[str], title: str) -> np.ndarray:
     classes, folds = _tables()
     lines, sums = np.empty((count, len(LINE_COLUMNS))), np.empty((count + 1, 4))
     of_block = np.array([page.kinds, page.levels, page.orders, page.breaks, page.links], np.int64)
-    kernel.lines(codes, lengths, classes, of_block, _said(page, texts, title), lines)
+    kernel.lines(codes, lengths, classes, of_block, _said(page, texts, lengths, title), lines)
     heads = np.empty((count, len(PHRASES)), np.float32)
     wide = np.unique(codes[codes > 0xFFFF]).tolist()
     letters = np.array([code for code in wide if chr(code).isalnum()], np.uint32)
@@ -168,18 +168,19 @@ PARTS = np.cumsum(
 """Where the parts of a row end, but for the last."""
 
 
-def _said(page: Blocks, texts: list[str], title: str) -> np.ndarray:
+def _said(page: Blocks, texts: list[str], lengths: np.ndarray, title: str) -> np.ndarray:
     """float64[4, blocks]: characters in links, how often the text stands in the page and before it, and in the title."""
     said = np.zeros((4, len(texts)))
     said[0], said[1] = page.link_chars, 1
     if len(counts := Counter(texts)) < len(texts):
-        said[1] = [counts[text] for text in texts]
-        seen: Counter[str] = Counter()
-        for i, text in enumerate(texts):
-            said[2, i] = seen[text]
-            seen[text] += 1
+        said[1] = list(map(counts.__getitem__, texts))
+        seen: dict[str, int] = {}
+        for i in np.flatnonzero(said[1] > 1).tolist():
+            said[2, i] = before = seen.get(texts[i], 0)
+            seen[texts[i]] = before + 1
     title = title.lower()
-    said[3] = [8 < len(text) < 200 and len(text) <= len(title) and text.lower() in title for text in texts]
+    for i in np.flatnonzero((lengths > 8) & (lengths < 200) & (lengths <= len(title))).tolist():
+        said[3, i] = texts[i].lower() in title
     return said
 
 

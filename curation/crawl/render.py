@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import compress
 
 from gristmill.curation.crawl.blocks import CODE, HEADING, ROW, Blocks
 from gristmill.curation.crawl.tags import BOLD, END_BOLD, TICK
@@ -21,11 +22,10 @@ def render(page: Blocks, texts: Sequence[str], choice: Sequence[bool], markdown:
     parts: list[str] = []
     gap = 0  # line ends since the last chosen block
     columns = 0  # of the table that is being written
-    for i, wanted in enumerate(choice):
-        gap = max(gap, page.breaks[i])
-        if not wanted:
-            gap = 2
-            continue
+    last = -1
+    for i in compress(range(len(texts)), choice):
+        gap = max(gap, page.breaks[i]) if i == last + 1 else 2
+        last = i
         kind = page.kinds[i]
         continues = kind == ROW and columns > 0 and gap == 1
         parts.append("\n" * (2 if kind in (HEADING, CODE) else gap))
