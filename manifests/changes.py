@@ -48,7 +48,7 @@ def note(context: Context, store: Store, run: Path, record: Record, before_key: 
         changed = compared(name, verdict_files(before.folder), verdict_files(record.folder))
         _write(run / FILE, changed)
         if changed.num_rows:
-            said.append(f"since the last run {in_words(counts(changed))}: {run / FILE}")
+            said.append(f"dedup: since the last run {in_words(counts(changed))}: {run / FILE}")
     folder = index.folder_of(context.loaded)
     if folder is None:
         return said
@@ -58,7 +58,7 @@ def note(context: Context, store: Store, run: Path, record: Record, before_key: 
         changed = compared(member.name, then, verdict_files(record.folder, member.name))
         _write(path, changed)
         if changed.num_rows:
-            said.append(f"of {member.name} {in_words(counts(changed))} when it is run again: {path}")
+            said.append(f"dedup: of {member.name} {in_words(counts(changed))} when it is run again: {path}")
     index.note_verdicts(folder, name, record.folder)
     index.changes_of(folder, name).unlink(missing_ok=True)
     return said

@@ -151,8 +151,8 @@ def test_documents_of_earlier_manifests_go_and_return_and_everybody_is_told(tmp_
 
     warnings = go(newest).warnings
     assert [line.split(" when")[0] for line in warnings] == [
-        "of m2 2 documents go, 0 return",
-        "of m3 0 documents go, 1 returns",
+        "dedup: of m2 2 documents go, 0 return",
+        "dedup: of m3 0 documents go, 1 returns",
     ]
     (back,) = pq.read_table(waiting).to_pylist()
     assert (back["id"], back["was"], back["now"]) == (row["id"], "dedup.near", "kept")
