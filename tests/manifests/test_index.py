@@ -208,6 +208,17 @@ def test_only_its_own_run_writes_a_manifest_verdicts(tmp_path):
     steps = {step["name"]: step["state"] for step in asked(middle)["steps"]}
     assert steps["filter"] == "done"
     assert steps["shards"] == "stale"
+    _, shown, _ = told("plan", middle, cwd=tmp_path)
+    assert "other documents of m1 in the index" in shown
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_same_files_in_two_manifests_are_kept_once_and_always_in_the_same(tmp_path, order):
+    write_jsonl(tmp_path / "web/a.jsonl", [document(1), document(2)])
+    manifests = [write(tmp_path, name, {"web": ["web/*.jsonl"]}) for name in ("m1", "m2")]
+    for number in (*order, *order):
+        go(manifests[number], "shards")
+    assert [len(kept(manifest)) for manifest in manifests] == [2, 0]
 
 
 def test_preference_across_manifests_is_the_indexs_own(tmp_path):
