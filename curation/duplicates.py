@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from gristmill.curation.buckets import BUCKET_KEPT, Buckets, bucket_members, run_lengths
 from gristmill.curation.dedup.banding import DuplicateParams, check
+from gristmill.curation.dedup.pair_cache import Pairs
 
 VERSION = 1
 """Bumped when the same input would lose other documents."""
@@ -42,6 +43,7 @@ def resolve(
     params: DuplicateParams | None,
     exact: bool,
     url_keys: Sequence[str | None] | pa.Array | None = None,
+    pairs: Pairs | None = None,
 ) -> pa.Table:
     """Which of N documents stay, one row each: kept, duplicate_of, rule, similarity, cluster_size.
 
@@ -49,7 +51,8 @@ def resolve(
     smaller one is preferred), `groups` int [N] its scope: only equal ones are compared. `shingles_of` maps an array of
     rows to their shingle sets (uint64, any order, repeats allowed); it is called seldom and with many rows.
     `params` None: no near duplicates; `exact` False: equal texts are left to the near ones. `url_keys` says which page a
-    document is a version of, null for none; of the versions of a page one stays. None: no matter.
+    document is a version of, null for none; of the versions of a page one stays. None: no matter. `pairs` has what is known
+    of similarities, and learns the others; it changes no result.
 
     `duplicate_of` is the row of the most preferred kept document that it repeats, `similarity` their exact Jaccard
     similarity, `rule` "exact" if their texts are equal, "url" if only their keys are, else "near"; null for kept
@@ -72,7 +75,7 @@ def resolve(
     if params is not None and signatures is not None and shingles_of is not None:
         check(params, signatures.shape[1])
         unique = np.flatnonzero(~copies)
-        nearest, scores = _near(signatures, groups, by_rank[unique], shingles_of, params)
+        nearest, scores = _near(signatures, groups, by_rank[unique], shingles_of, params, pairs)
         removed = nearest != np.arange(len(unique))
         keeper[unique[removed]] = unique[nearest[removed]]
         similarity[unique[removed]] = scores[removed]
@@ -152,6 +155,7 @@ def _near(
     rows: np.ndarray,
     shingles_of: Shingles,
     params: DuplicateParams,
+    pairs: Pairs | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each of the rows, given by preference, the place of the first similar kept one (or its own), and how similar."""
     nearest, scores = np.arange(len(rows)), np.full(len(rows), np.nan)
@@ -160,7 +164,7 @@ def _near(
     documents, member = np.unique(member, return_inverse=True)
     rows = rows[documents]
     buckets = Buckets(member, offsets)
-    verifier = Verifier(signatures[rows], groups[rows], params, lambda some: shingles_of(rows[some]))
+    verifier = Verifier(signatures[rows], groups[rows], params, lambda some: shingles_of(rows[some]), pairs, rows)
     verifier.expect(*buckets.neighbours())
     for begin in range(0, len(rows), BLOCK):
         block = np.arange(begin, min(begin + BLOCK, len(rows)))
@@ -187,7 +191,16 @@ class Verifier:
     `nearest[d]` is d itself, or the kept document in whose favour d was removed; `scores[d]` their similarity.
     """
 
-    def __init__(self, signatures: np.ndarray, groups: np.ndarray, params: DuplicateParams, shingles_of: Shingles):
+    def __init__(
+        self,
+        signatures: np.ndarray,
+        groups: np.ndarray,
+        params: DuplicateParams,
+        shingles_of: Shingles,
+        pairs: Pairs | None,
+        rows: np.ndarray,
+    ):
+        self._pairs, self._rows = pairs, rows  # `pairs` knows documents by these
         min_similarity = params.min_similarity
         self.nearest = np.arange(len(groups))
         self.scores = np.full(len(groups), np.nan)
@@ -205,7 +218,24 @@ class Verifier:
 
     def expect(self, document: np.ndarray, other: np.ndarray) -> None:
         """Announce pairs whose shingles may be asked for, so that few calls fetch them."""
-        self._shingles.expect(np.concatenate(self._plausible(document, other)))
+        document, other = self._plausible(document, other)
+        unknown = np.isnan(self._known(document, other))
+        self._shingles.expect(np.concatenate([document[unknown], other[unknown]]))
+
+    def _known(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """What is known of each pair's similarity, nan for the others."""
+        if self._pairs is None:
+            return np.full(len(document), np.nan)
+        return self._pairs.similarity(self._rows[document], self._rows[other])
+
+    def _similarity(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
+        score = self._known(document, other)
+        unknown = np.isnan(score)
+        document, other = document[unknown], other[unknown]
+        score[unknown] = self._shingles.similarity(document, other)
+        if self._pairs is not None and len(document):
+            self._pairs.learn(self._rows[document], self._rows[other], score[unknown])
+        return score
 
     def _plausible(self, document: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pairs of one group whose signatures agree in about as many places as similar ones do."""
@@ -232,7 +262,7 @@ class Verifier:
             here, candidate = document[place[active]], other[place[active]]
             kept = (self.nearest[candidate] == candidate) & ~pending[candidate]
             score = np.zeros(len(active))
-            score[kept] = self._shingles.similarity(here[kept], candidate[kept])
+            score[kept] = self._similarity(here[kept], candidate[kept])
             similar = kept & (score >= self._min_similarity)
             self.nearest[here[similar]] = candidate[similar]
             self.scores[here[similar]] = score[similar]

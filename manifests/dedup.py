@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill.curation import duplicates, features, minhash, shards
-from gristmill.curation.dedup import preference
+from gristmill.curation.dedup import pair_cache, preference
 from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.urls import url_key
 from gristmill.manifests.dedup_quality import quality_values
@@ -57,18 +57,31 @@ def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
     params = unit.params
     near = DuplicateParams(**params["near"]) if params["near"] else None
     candidates = _candidates(unit, near is not None)
+    hashes = pa.array(candidates.hashes, pa.string())
+    pairs, read = None, Counter()
+    if near and unit.settings.get("pairs"):
+        where = pair_cache.folder(Path(unit.settings["pairs"]), params["ngram_words"])
+        pairs = pair_cache.Pairs(where, pair_cache.halves(hashes), near.measure)
+
+    def shingles_of(some: np.ndarray) -> list[np.ndarray]:
+        read["texts_read"] += len(some)
+        return _shingles(candidates, some, params["ngram_words"])
+
     resolved = duplicates.resolve(
-        pa.array(candidates.hashes, pa.string()),
+        hashes,
         candidates.signatures,
         candidates.order,
         candidates.group,
-        lambda indices: _shingles(candidates, indices, params["ngram_words"]),
+        shingles_of,
         near,
         params["exact"],
         candidates.pages,
+        pairs,
     )
+    if pairs:
+        pairs.save()
     _write(out, candidates, resolved, near)
-    return tallied(_by_source(candidates, resolved))
+    return {**tallied(_by_source(candidates, resolved)), "texts_read": read["texts_read"]}
 
 
 def tallied(by_source: Mapping[str, Mapping]) -> Mapping[str, object]:

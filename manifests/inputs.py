@@ -242,6 +242,7 @@ class Digests:
     """
 
     def __init__(self, root: Path):
+        self.store = root
         self._path = root / "digests.json"
         try:
             known = json.loads(self._path.read_text())

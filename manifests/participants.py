@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gristmill.curation.dedup import preference
 from gristmill.manifests import index
@@ -73,6 +74,11 @@ def register(context: Context, store: Store) -> None:
         index.register(folder, member, index.parameters(context.manifest.curate.dedup))
     except index.UnusableIndex as error:
         raise context.loaded.error(index.PLACE, str(error)) from None
+
+
+def pairs_folder(context: Context) -> Path:
+    """Where similarities of pairs are known from: the index, or the store."""
+    return (index.folder_of(context.loaded) or context.digests.store) / "pairs"
 
 
 def bare(source: str) -> str:

@@ -9,7 +9,7 @@ from gristmill.curation import columns, conformance, extract, features, filters,
 from gristmill.curation.feature_table import VARIANTS
 from gristmill.manifests import dedup, dedup_quality, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
-from gristmill.manifests.participants import participants
+from gristmill.manifests.participants import pairs_folder, participants
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
 from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_inputs
 from gristmill.manifests.schema import Loaded, Source
@@ -188,7 +188,8 @@ def plan_dedup(context: Context) -> list[Planned]:
             "units": [(part.source, part.name) for part in taking_part],
         }
         libraries = ("numpy", "pyarrow", *(("idna",) if params.url else ()))
-        return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, libraries)
+        settings = {"pairs": str(pairs_folder(context))}
+        return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, libraries, settings)
 
     return single(it, "dedup")
 

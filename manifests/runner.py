@@ -327,7 +327,8 @@ def report_now(loaded: Loaded, place: Place) -> Path:
 def _lock_entry(state: StepState) -> dict:
     return {
         "key": state.key,
-        "counts": counting.total(state.records),
+        # How many texts had to be read depends on what was known before, and not on the manifest.
+        "counts": {name: n for name, n in counting.total(state.records).items() if name != "texts_read"},
         "units": {
             view.unit_label(r.source, r.name): r.key
             for r in sorted(state.records, key=lambda r: (r.source or "", r.name))

@@ -7,7 +7,7 @@ folder. Nothing is written to the store or to the run.
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,7 @@ def _resolve(parts: Sequence[_Part], context: Context, other: Context) -> None:
         (unit,) = plan_dedup(other)
         assert isinstance(unit, Unit)
         (root / "dedup").mkdir()
-        dedup_step.dedup(unit, root / "dedup")
+        dedup_step.dedup(replace(unit, settings={}), root / "dedup")  # without known pairs: nothing is written
         run = context.records["dedup"][(None, "dedup")]
         for part in parts:
             part.before = _behind(part.before, run.folder / part.source / part.name)

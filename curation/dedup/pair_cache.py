@@ -59,6 +59,28 @@ def halves(content_hashes: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(joined), ">u8").astype(np.uint64).reshape(-1, 2)
 
 
+class Pairs:
+    """Known similarities among the documents of one deduplication, by their rows; what is learned is kept at the end."""
+
+    def __init__(self, where: Path, content_hashes: np.ndarray, measure: str):
+        self._where, self._hashes, self._measure = where, content_hashes, measure
+        self._learned: list[Columns] = []
+
+    def similarity(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """As `known`, of rows."""
+        return known(self._where, self._hashes[a], self._hashes[b], self._measure)
+
+    def learn(self, a: np.ndarray, b: np.ndarray, similarity: np.ndarray) -> None:
+        """Note similarities that were not known."""
+        self._learned.append((self._hashes[a], self._hashes[b], similarity))
+
+    def save(self) -> None:
+        """Keep what was learned."""
+        if self._learned:
+            add(self._where, *(np.concatenate(column) for column in zip(*self._learned, strict=True)), self._measure)
+            self._learned = []
+
+
 def known(where: Path, hash_a: np.ndarray, hash_b: np.ndarray, measure: str) -> np.ndarray:
     """The similarity of each pair, float64 [N], nan where it is not known.
 
