@@ -12,6 +12,7 @@ from gristmill.manifests import changes, index, participants, schema
 from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.runner import Place, open_context, survey
+from gristmill.manifests.wording import meant
 
 app = typer.Typer(no_args_is_help=True, help="Documents of several manifests, deduplicated as one set.")
 
@@ -34,7 +35,12 @@ def show(folder: IndexDir, as_json: AsJson = False) -> None:
     for part in ("signature", "rules"):
         said = ", ".join(f"{name} {index.shown(value)}" for name, value in found[part].items())
         console.print(f"{part}: {said or 'none'}", markup=False)
-    console.print(f"prefer: {', '.join(found['prefer']) or 'by name of source'}", markup=False)
+    names = {m["name"] for m in found["manifests"]} | {s for m in found["manifests"] for s in m["sources"]}
+    names |= {f"{m['name']}/{source}" for m in found["manifests"] for source in m["sources"]}
+    prefer = [
+        name if name in names else f"{name} (nothing is called so{meant(name, names)})" for name in found["prefer"]
+    ]
+    console.print(f"prefer: {', '.join(prefer) or 'by name of source'}", markup=False)
     pairs = ", ".join(f"{number:,} by {measure}" for measure, number in found["pairs"].items())
     console.print(f"pairs whose similarity is known: {pairs or 'none'}", markup=False)
     for member in found["manifests"]:

@@ -227,12 +227,13 @@ def remove(folder: Path, what: str) -> list[tuple[str, str, int]]:
             left = tuple(part for part in member.parts if part.source not in out)
             if what == member.name or (out and not left):
                 _registration(folder, member.name).unlink(missing_ok=True)
-                changes_of(folder, member.name).unlink(missing_ok=True)
             elif out:
                 _write(folder, dataclasses.replace(member, parts=left))
         if what not in known:
             there = f"it has {', '.join(known)}" if known else "it is empty"
             raise UnusableIndex(f"{folder}: no manifest or source is called {what!r}{meant(what, known)}; {there}")
+        for waiting in (folder / "changes").glob("*.parquet"):  # found with what is out now
+            waiting.unlink(missing_ok=True)
         return gone
 
 

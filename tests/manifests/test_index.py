@@ -249,7 +249,12 @@ def test_preference_across_manifests_is_the_indexs_own(tmp_path):
     newest, middle, _ = three(tmp_path)
     go(newest)
     path = tmp_path / "shared/index.yaml"
-    path.write_text(path.read_text().replace("prefer: []", "prefer: [m2]"))
+    path.write_text(path.read_text().replace("prefer: []", "prefer: [m2, crowl1]"))
+    go(middle, "shards")
+    assert "prefer: m2, crowl1 (nothing is called so; did you mean 'crawl1'?)" in told("index", "show", path.parent)[1]
+    assert told("index", "show", path.parent)[1].count("when it is run again") == 1
+    told("index", "remove", path.parent, "m2")
+    assert "when it is run again" not in told("index", "show", path.parent)[1]
     go(middle, "shards")
     assert len(kept(middle)) == 3
     with pytest.raises(ManifestError, match=r"`prefer` stands in its index\.yaml"):
