@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.curation.dedup import pair_cache
@@ -104,15 +104,8 @@ def three(root: Path, dedup: str = "index: shared") -> list[Path]:
     return [write(root, f"m{n}", {f"crawl{n}": [f"crawl{n}/*.jsonl"]}, dedup) for n in texts]
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    whose=st.lists(st.integers(0, 2), min_size=6, max_size=6).filter(lambda w: len(set(w)) == 3),
-    sources=st.lists(st.sampled_from(["web", "news"]), min_size=6, max_size=6),
-    order=st.permutations([0, 1, 2]),
-    rule=st.sampled_from(["", "exact: false", "scope: source", "quality: num_words"]),
-)
-def test_three_increments_in_any_order_are_one_batch(tmp_path_factory, whose, sources, order, rule):
-    root = tmp_path_factory.mktemp("increments")
+def check_increments(root: Path, whose: list[int], sources: list[str], order: list[int], rule: str) -> None:
+    """Six files as one batch and, each in the manifest that `whose` says, as increments in some order: the same is kept."""
     texts = [document(seed) for seed in (1, 2, 3)]
     for number in range(6):
         some = [edited(texts[(number + k) % 3], *range(10 + 7 * number, 80, 40 + k)) for k in range(3)]
@@ -128,11 +121,31 @@ def test_three_increments_in_any_order_are_one_batch(tmp_path_factory, whose, so
     batch = manifest("batch", list(range(6)), f"url: false{rest}")
     go(batch, "shards")
     parts = [manifest(f"m{m}", [n for n in range(6) if whose[n] == m], f"index: shared{rest}") for m in order]
-    for part in [*parts, *parts]:  # again: what later ones changed for earlier ones
+    for part in [*parts, *parts[:-1]]:  # again: what later ones changed for earlier ones
         go(part, "shards")
     assert set().union(*map(kept, parts)) == kept(batch)
     assert sum(len(kept(part)) for part in parts) == len(kept(batch))
     assert not any(asked(part)["changes"]["next_run"] for part in parts)
+
+
+INCREMENTS = {
+    "whose": st.lists(st.integers(0, 2), min_size=6, max_size=6).filter(lambda w: len(set(w)) == 3),
+    "sources": st.lists(st.sampled_from(["web", "news"]), min_size=6, max_size=6),
+    "order": st.permutations([0, 1, 2]),
+    "rule": st.sampled_from(["", "exact: false", "scope: source", "quality: num_words"]),
+}
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
+@given(**INCREMENTS)
+def test_three_increments_in_any_order_are_one_batch(tmp_path_factory, whose, sources, order, rule):
+    check_increments(tmp_path_factory.mktemp("increments"), whose, sources, order, rule)
+
+
+@pytest.mark.parametrize("rule", ["", "quality: num_words"])
+def test_the_newest_increment_first_is_one_batch(tmp_path, rule):
+    check_increments(tmp_path, [0, 1, 2, 0, 1, 2], ["web", "news", "web", "web", "news", "news"], [2, 1, 0], rule)
 
 
 def test_documents_of_earlier_manifests_go_and_return_and_everybody_is_told(tmp_path):
@@ -406,7 +419,7 @@ def test_an_index_in_a_place_that_cannot_be_one(tmp_path):
             go(write(tmp_path, "m", {"a": ["a/*.jsonl"]}, dedup))
 
 
-@pytest.mark.parametrize("room", [1_000, 5_000])
+@pytest.mark.parametrize("room", [pytest.param(1_000, marks=pytest.mark.slow), 5_000])
 def test_a_full_disk_is_a_clear_error_and_harms_nothing_that_was_there(tmp_path, room):
     """Files that cannot grow beyond some bytes stand for the disk: in `extract`, then in `measure`."""
     newest, middle, _ = three(tmp_path)
@@ -458,7 +471,7 @@ while True:
 """
     folder = tmp_path / "shared"
     found = set()
-    for wait in (0.11, 0.2, 0.23):
+    for wait in (0.11, 0.2):
         with subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) as child:
             child.stdout.readline()
             time.sleep(wait)
