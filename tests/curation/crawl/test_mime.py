@@ -30,4 +30,4 @@ def test_other_content_is_no_page(body):
 def test_no_beginning_takes_long(unit):
     start = time.process_time()
     starts_as_html(unit * 200_000 + b"x")
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 1  # minutes, if it were quadratic
