@@ -60,6 +60,20 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     return pa.Table.from_batches(read_batches(path, columns), read).select(columns)
 
 
+def write_flat(path: Path, table: pa.Table) -> None:
+    """Write a table as one uncompressed record batch, to be read where it lies; not for texts."""
+    schema = table.schema.with_metadata({"gristmill.version": str(DOCUMENT_VERSION)})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        whole = [column.combine_chunks() for column in table.columns]
+        writer.write_batch(pa.record_batch(whole, schema))
+
+
+def read_flat(path: Path) -> pa.Table:
+    """A table of `write_flat`: nothing is read before it is looked at, and a column is one array."""
+    with pa.memory_map(str(path)) as source:
+        return pa.Table.from_batches([pa.ipc.open_file(source).get_batch(0)])
+
+
 def metadata(path: Path) -> dict[str, str]:
     """The metadata of an Arrow IPC file."""
     with pa.memory_map(str(path)) as source:

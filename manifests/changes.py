@@ -5,6 +5,7 @@ those of every other manifest with that manifest's own last ones (`<index>/chang
 manifest is changed but by its own run.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,13 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gristmill.curation import shards
-from gristmill.manifests import index
+from gristmill.manifests import index, view
+from gristmill.manifests.dedup import VERDICTS
 from gristmill.manifests.planning import Context
 from gristmill.manifests.store import Record, Store, replaced
 
 FILE = "changes.parquet"
-
-VERDICTS = "duplicates.arrow"
 
 SCHEMA = pa.schema(
     [
@@ -37,15 +37,20 @@ SCHEMA = pa.schema(
 """A row for each document that took part both times and was kept once; by source, then id."""
 
 
-def note(context: Context, store: Store, run: Path, record: Record, before_key: str | None) -> list[str]:
+Verdicts = Mapping[str, Path]
+"""The verdict file of each unit, by `<source>/<unit>`."""
+
+
+def note(context: Context, store: Store, run: Path, records: Iterable[Record], keys: Mapping[str, str]) -> list[str]:
     """Write what changed with a deduplication, and enter it in the index; gives a line for each manifest with changes.
 
-    `before_key` is the deduplication of the manifest's last run, None if there was none.
+    `keys` are those of the units of the manifest's last run, empty if there was none.
     """
     name, said = context.manifest.name, []
-    before = store.load("dedup", before_key) if before_key and before_key != record.key else None
-    if before:
-        changed = compared(name, verdict_files(before.folder), verdict_files(record.folder))
+    now = {view.unit_label(record.source, record.name): record for record in records}
+    before = {unit: record for unit, key in keys.items() if (record := store.load("dedup", key))}
+    if before and keys != {unit: record.key for unit, record in now.items()}:
+        changed = compared(name, _files(before), _files(now))
         _write(run / FILE, changed)
         if changed.num_rows:
             said.append(f"dedup: since the last run {in_words(counts(changed))}: {run / FILE}")
@@ -54,45 +59,61 @@ def note(context: Context, store: Store, run: Path, record: Record, before_key: 
         return said
     for member in context.others or []:
         path = index.changes_of(folder, member.name)
-        then = verdict_files(Path(member.verdicts)) if member.verdicts else {}
-        changed = compared(member.name, then, verdict_files(record.folder, member.name))
+        then = {unit: Path(file) for unit, file in (member.verdicts or {}).items() if os.path.isfile(file)}
+        changed = compared(member.name, then, _files(now, member.name))
         _write(path, changed)
         if changed.num_rows:
             said.append(f"dedup: of {member.name} {in_words(counts(changed))} when it is run again: {path}")
-    index.note_verdicts(folder, name, record.folder)
+    index.note_verdicts(folder, name, {unit: str(path) for unit, path in _files(now).items()})
     index.changes_of(folder, name).unlink(missing_ok=True)
     return said
 
 
-def verdict_files(folder: Path, other: str | None = None) -> dict[tuple[str, str], Path]:
-    """The verdict files of a deduplication by (source, unit): the run's own, or those of another manifest."""
-    root = folder / f"@{other}" if other else folder
-    found = {path.relative_to(root).parts[:-1]: path for path in sorted(root.glob(f"[!@]*/*/{VERDICTS}"))}
-    return {(source, name): path for (source, name), path in found.items()}
+def _files(records: Mapping[str, Record], other: str | None = None) -> Verdicts:
+    """The verdict files of a deduplication: the run's own, or those of another manifest."""
+    prefix = f"@{other}/" if other else ""
+    return {
+        unit.removeprefix(prefix): record.folder / VERDICTS
+        for unit, record in records.items()
+        if (unit.startswith(prefix) if other else not unit.startswith("@")) and VERDICTS in record.outputs
+    }
 
 
-def compared(manifest: str, before: Mapping[tuple, Path], after: Mapping[tuple, Path]) -> pa.Table:
-    """The changes from one deduplication to another of the same manifest, as in `SCHEMA`."""
-    tables = [SCHEMA.empty_table()]
-    for source in sorted({source for source, _ in before} & {source for source, _ in after}):
-        old, new = ({unit: path for (s, unit), path in files.items() if s == source} for files in (before, after))
-        same = [unit for unit in old if unit in new and _equal(old[unit], new[unit])]
-        then, now = (_verdicts(path for unit, path in units.items() if unit not in same) for units in (old, new))
-        joined = then.join(now, "id", join_type="inner", right_suffix="_now")
-        went = pc.is_null(joined["rule"])
-        joined = joined.filter(pc.xor(went, pc.is_null(joined["rule_now"]))).sort_by("id")
-        went = pc.is_null(joined["rule"])
-        columns = {
-            "id": joined["id"],
-            "source": pa.array([source] * joined.num_rows, pa.string()),
-            "manifest": pa.array([manifest] * joined.num_rows, pa.string()),
-            "was": pc.fill_null(joined["rule"], "kept"),
-            "now": pc.fill_null(joined["rule_now"], "kept"),
-            "because_of": pc.if_else(went, joined["duplicate_of_now"], joined["duplicate_of"]),
-            "similarity": pc.if_else(went, joined["value_now"], joined["value"]),
-        }
-        tables.append(pa.table(columns).cast(SCHEMA))
-    return pa.concat_tables(tables)
+def compared(manifest: str, before: Verdicts, after: Verdicts) -> pa.Table:
+    """The changes from one deduplication to another of the same manifest, as in `SCHEMA`.
+
+    Units are compared one by one; only documents that are in another unit than before are looked for among all.
+    """
+    tables, moved = [SCHEMA.empty_table()], {}
+    for unit in sorted({*before, *after}):
+        source, old, new = unit.partition("/")[0], before.get(unit), after.get(unit)
+        if old and new and _equal(old, new):
+            continue
+        then, now = _verdicts(old), _verdicts(new)
+        tables.append(_changed(manifest, source, then, now))
+        left, come = moved.setdefault(source, ([], []))
+        left.append(then.join(now, "id", join_type="left anti"))
+        come.append(now.join(then, "id", join_type="left anti"))
+    tables += [_changed(manifest, source, *map(pa.concat_tables, both)) for source, both in moved.items()]
+    return pa.concat_tables(tables).sort_by([("source", "ascending"), ("id", "ascending")])
+
+
+def _changed(manifest: str, source: str, then: pa.Table, now: pa.Table) -> pa.Table:
+    """The changes of documents that took part both times, in any order."""
+    joined = then.join(now, "id", join_type="inner", right_suffix="_now")
+    went = pc.is_null(joined["rule"])
+    joined = joined.filter(pc.xor(went, pc.is_null(joined["rule_now"])))
+    went = pc.is_null(joined["rule"])
+    columns = {
+        "id": joined["id"],
+        "source": pa.array([source] * joined.num_rows, pa.string()),
+        "manifest": pa.array([manifest] * joined.num_rows, pa.string()),
+        "was": pc.fill_null(joined["rule"], "kept"),
+        "now": pc.fill_null(joined["rule_now"], "kept"),
+        "because_of": pc.if_else(went, joined["duplicate_of_now"], joined["duplicate_of"]),
+        "similarity": pc.if_else(went, joined["value_now"], joined["value"]),
+    }
+    return pa.table(columns).cast(SCHEMA)
 
 
 def counts(changed: pa.Table) -> dict[str, int]:
@@ -125,17 +146,13 @@ def status(context: Context, run: Path) -> dict:
     return {"last_run": read(run / FILE), "next_run": waiting}
 
 
-def _verdicts(paths: Iterable[Path]) -> pa.Table:
-    """The documents that took part, with what removed them: id, rule, value, duplicate_of."""
+def _verdicts(path: Path | None) -> pa.Table:
+    """A unit's documents that took part, with what removed them: id, rule, value, duplicate_of; none without a file."""
     names = ["id", "rule", "value", "duplicate_of", "cluster_size"]
-    tables = [shards.read_table(path, names) for path in paths]
-    if not tables:
-        string = pa.string()
-        return pa.table(
-            {"id": pa.array([], string), "rule": pa.array([], string)}
-            | {"value": pa.array([], pa.float64()), "duplicate_of": pa.array([], string)}
-        )
-    table = pa.concat_tables(tables)
+    if path is None:
+        types = (pa.string(), pa.string(), pa.float64(), pa.string())
+        return pa.schema(list(zip(names, types, strict=False))).empty_table()
+    table = shards.read_table(path, names)
     took_part = pc.or_(pc.is_valid(table["rule"]), pc.is_valid(table["cluster_size"]))
     return table.filter(took_part).drop_columns(["cluster_size"])
 

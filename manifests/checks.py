@@ -8,6 +8,7 @@ import pyarrow as pa
 from gristmill.curation import own, scores, shards
 from gristmill.manifests import quality_steps
 from gristmill.manifests.counts import RunStopped, total
+from gristmill.manifests.participants import manifest_of
 from gristmill.manifests.planning import Context
 from gristmill.manifests.schema import Run
 from gristmill.manifests.store import Record
@@ -50,15 +51,15 @@ def _expected(step: str, record: Record, context: Context) -> int | None:
     """How many documents the steps before hand to this unit; None where that is counted elsewhere."""
     before = {"measure": ("extract", "kept"), "filter": ("measure", "kept"), "shards": ("extract", "documents")}
     before["tokens"] = ("shards", "kept")
+    before["links"] = before["dedup"] = ("filter", "kept")
     unit = (record.source, record.name)
+    if record.source and manifest_of(record.source):
+        return None  # of another manifest of the index, which counts it itself
     if step == "buckets":
         return context.records["shards"][unit].counts["kept"]
     if step in before:
         name, count = before[step]
         return context.records[name][unit].counts[count]
-    if step == "dedup":
-        taking_part = [s for s, source in context.manifest.sources.items() if "dedup" not in source.skip]
-        return sum(r.counts["kept"] for (s, _), r in context.records["filter"].items() if s in taking_part)
     if step == "decontaminate" and "dedup" not in context.records:
         return context.records["filter"][unit].counts["kept"]
     return None
@@ -169,7 +170,7 @@ def guard(step: str, records: list[Record], context: Context) -> None:
     """Stop a run that is about to lose a source: too little kept by a step, or too many errors in extraction."""
     for source in context.groups:
         theirs = [r for r in records if r.source == source]
-        counts = records[0].counts["sources"].get(source, {}) if step == "dedup" else total(theirs)
+        counts = total(theirs)
         documents = counts.get("documents", 0)
         if documents < GUARDED_FROM or step not in ("extract", "filter", "dedup", "decontaminate", "shards"):
             continue

@@ -41,10 +41,8 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
     if steps.get("shards") and len(steps["shards"]) == len(steps["extract"]):
         dropped.update(total(steps["shards"])["dropped"])
     else:  # a run that is under way, or whose later steps are stale: add up what each step has dropped so far
-        for name in ("extract", "filter", "decontaminate"):
+        for name in ("extract", "filter", "dedup", "decontaminate"):
             dropped.update(total(steps.get(name, [])).get("dropped", {}))
-        for record in records.get("dedup", ()):
-            dropped.update(record.counts["sources"].get(source, {}).get("dropped", {}))
     documents = read.get("documents", 0)
     failed = total(steps.get("filter", [])).get("failed", {})
     return {

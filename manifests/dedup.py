@@ -1,10 +1,10 @@
-"""The `dedup` step: one look across all units of all sources, one verdict file back to each unit.
+"""The steps `compare` and `dedup`: the texts of documents that may be duplicates, then one verdict file for each unit.
 
 Only documents that the filters kept take part. Whose copy stays is settled by the manifest's `prefer`, then by its
 `quality`, or the order of sources in the manifest, then by id: never by the order of files or workers, nor by date.
+`manifests/dedup_links.py` says which documents may be duplicates of each other, in parts that are compared one by one.
 """
 
-import fnmatch
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,208 +12,204 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from gristmill.curation import duplicates, features, minhash, shards
+from gristmill.curation import duplicates, minhash, shards
 from gristmill.curation.dedup import pair_cache, preference
-from gristmill.curation.dedup.banding import DuplicateParams
-from gristmill.curation.urls import url_key
-from gristmill.manifests.dedup_quality import quality_values
-from gristmill.manifests.participants import bare, manifest_of
+from gristmill.curation.dedup.banding import DuplicateParams, bands_hit
+from gristmill.curation.word_hashes import word_hashes
+from gristmill.manifests.dedup_links import MEMBERS, member_schema, signature_rows
+from gristmill.manifests.participants import manifest_of
 from gristmill.manifests.store import Unit
 
-VERSION = 1000 + duplicates.VERSION
+VERSION = 1
+
+VERDICTS = "duplicates.arrow"
+PAIRS = "pairs.parquet"
+
+DECISION_SCHEMA = pa.schema(
+    [
+        pa.field("unit", pa.int32(), False),
+        pa.field("member", pa.int32(), False),
+        pa.field("rule", pa.string()),
+        pa.field("similarity", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("bands_hit", pa.int32()),
+        pa.field("cluster_size", pa.int32()),
+    ]
+)
+"""What `compare` decides of each document of its part, by unit, then member."""
 
 DUPLICATE_SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("rule", pa.string()),  # dedup.exact, dedup.url or dedup.near; null: no duplicate, or not looked at
-        pa.field("value", pa.float64()),  # Jaccard similarity to the document kept instead; null for dedup.url
+        pa.field("value", pa.float64()),  # similarity to the document kept instead; null for dedup.url
         pa.field("threshold", pa.float64()),
         pa.field("duplicate_of", pa.string()),  # id of the document kept instead
         pa.field("cluster_size", pa.int32()),  # of a kept document: itself and those dropped in its favour
     ]
 )
 
+COLUMNS = {name: {"value": "similarity"}.get(name, name) for name in DUPLICATE_SCHEMA.names if name != "id"}
+"""Column of a verdict -> column of a decision."""
+
+PAIR_SCHEMA = pa.schema(
+    [
+        pa.field("removed", pa.string(), nullable=False),
+        pa.field("kept", pa.string(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("similarity", pa.float64()),  # exact; null for dedup.url
+        pa.field("threshold", pa.float64()),  # null for dedup.url
+        pa.field("bands_hit", pa.int32()),  # bands of the signatures that agree; null without signatures
+    ]
+)
+
 
 @dataclass
-class Candidates:
-    """The documents that take part, as columns over all units."""
+class Part:
+    """Documents that are compared among themselves, as columns."""
 
-    units: list[tuple[str, str]]  # (source, unit name), in order
-    paths: list[Path]  # texts.arrow of each unit
-    unit: np.ndarray  # int32[N], index into units
-    row: np.ndarray  # int64[N], row in the unit's texts
-    ids: list[str]
-    hashes: list[str]
-    pages: list[str | None] | None  # url_key of each; None if addresses do not matter
-    signatures: np.ndarray | None  # [N, num_perm]; None if no near deduplication
-    group: np.ndarray  # int32[N]: only documents of one group are compared
+    unit: np.ndarray  # int32[N], index into the step's units
+    member: np.ndarray  # int32[N], row of the unit's members
+    row: np.ndarray  # int64[N], row of the unit's texts
+    table: pa.Table  # the members
+    signatures: np.ndarray | None  # uint32[N, num_perm]
     order: np.ndarray  # int64[N]: rank of preference, smaller is better
-    rows: list[int]  # rows of each unit, taking part or not
+    texts: list[Path]  # texts.arrow of each unit
 
 
-def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
-    """Verdicts of deduplication, one file a unit: `<source>/<unit>/duplicates.arrow`."""
+def compare(unit: Unit, out: Path) -> Mapping[str, object]:
+    """Decides all documents of a part: which stay, and what each other one repeats."""
     params = unit.params
     near = DuplicateParams(**params["near"]) if params["near"] else None
-    candidates = _candidates(unit, near is not None)
-    hashes = pa.array(candidates.hashes, pa.string())
+    part = _part(unit)
     pairs, read = None, Counter()
     if near and unit.settings.get("pairs"):
         where = pair_cache.folder(Path(unit.settings["pairs"]), params["ngram_words"])
-        pairs = pair_cache.Pairs(where, pair_cache.halves(hashes), near.measure)
+        pairs = pair_cache.Pairs(where, pair_cache.halves(part.table["content_hash"]), near.measure)
 
     def shingles_of(some: np.ndarray) -> list[np.ndarray]:
         read["texts_read"] += len(some)
-        return _shingles(candidates, some, params["ngram_words"])
+        return _shingles(part, some, params["ngram_words"])
 
     resolved = duplicates.resolve(
-        hashes,
-        candidates.signatures,
-        candidates.order,
-        candidates.group,
+        part.table["content_hash"],
+        part.signatures,
+        part.order,
+        part.table["scope"].combine_chunks().dictionary_encode().indices.to_numpy(),
         shingles_of,
         near,
         params["exact"],
-        candidates.pages,
+        part.table["page"] if params["url"] else None,
         pairs,
     )
     if pairs:
         pairs.save()
-    _write(out, candidates, resolved, near)
-    return {**tallied(_by_source(candidates, resolved)), "texts_read": read["texts_read"]}
+    shards.write_flat(out / "decisions.arrow", _decisions(part, resolved, near))
+    return {"compared": resolved.num_rows, "texts_read": read["texts_read"]}
 
 
-def tallied(by_source: Mapping[str, Mapping]) -> Mapping[str, object]:
-    """The step's counts from those of each source that took part; those of other manifests are told apart."""
-    sources = {source: counts for source, counts in by_source.items() if manifest_of(source) is None}
-    dropped: Counter[str] = Counter()
-    for counts in sources.values():
-        dropped.update(counts["dropped"])
-    others = {source: counts for source, counts in by_source.items() if source not in sources}
-    return {
-        "documents": sum(counts["documents"] for counts in sources.values()),
-        "kept": sum(counts["kept"] for counts in sources.values()),
-        "dropped": dict(sorted(dropped.items())),
-        "sources": sources,
-        **({"others": others} if others else {}),
-    }
-
-
-def _candidates(unit: Unit, near: bool) -> Candidates:
-    units, paths, counts = [], [], []
-    unit_of, row_of, ids, hashes, pages, scopes, signatures, qualities = [], [], [], [], [], [], [], []
-    levels, quality = unit.params["levels"], unit.params["quality"]
-    inputs = {i.name.split("/", 1)[1]: Path(i.path) for i in unit.inputs}  # <source>/<unit>/<file>
-    for source, name in unit.params["units"]:
-        folder = f"{source}/{name}"
-        verdicts = shards.read_table(inputs[f"{folder}/verdicts.arrow"], ["id", "rule"])
-        kept = np.flatnonzero(np.array(verdicts["rule"].is_null()))
-        units.append((source, name))
-        paths.append(inputs[f"{folder}/texts.arrow"])
-        counts.append(verdicts.num_rows)
-        unit_of.append(np.full(len(kept), len(units) - 1, np.int32))
-        row_of.append(kept)
-        ids += verdicts["id"].take(pa.array(kept)).to_pylist()
-        measured = shards.read_table(inputs[f"{folder}/features.arrow"], ["content_hash"])
-        hashes += measured["content_hash"].take(pa.array(kept)).to_pylist()
-        texts = shards.read_table(paths[-1], ["locator", "url"]).take(pa.array(kept))
-        scopes += [scope_of(unit.params["scope"], bare(source), locator) for locator in texts["locator"].to_pylist()]
-        if unit.params["url"]:
-            pages += [url_key(url) if url else None for url in texts["url"].to_pylist()]
-        if quality:
-            theirs = [path for name, path in inputs.items() if name.startswith(f"{folder}/")]
-            qualities.append(quality_values(quality, theirs)[kept])
-        if near:
-            table = shards.read_table(inputs[f"{folder}/signatures.arrow"], ["signature"])
-            signatures.append(_signature_rows(table["signature"].take(pa.array(kept)), unit.params["num_perm"]))
-    none = np.zeros((0, unit.params["num_perm"]), minhash.NO_SHINGLES.dtype)  # where no file could be read
-    names = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
-    unit_index = np.concatenate([np.zeros(0, np.int32), *unit_of])
-    level = np.array([levels[source] for source, _ in units], np.int64)[unit_index]
-    value = np.concatenate([np.zeros(0), *qualities]) if quality else None
-    order = preference.ranks(level, value, pa.array(ids, pa.string()))
-    return Candidates(
-        units=units,
-        paths=paths,
-        unit=unit_index,
-        row=np.concatenate([np.zeros(0, np.int64), *row_of]),
-        ids=ids,
-        hashes=hashes,
-        pages=pages if unit.params["url"] else None,
-        signatures=np.concatenate([none, *signatures]) if near else None,
-        group=np.array([names[scope] for scope in scopes], np.int32),
-        order=order,
-        rows=counts,
+def _part(unit: Unit) -> Part:
+    """The documents of a part, from the units that hold them."""
+    params = unit.params
+    inputs = {i.name.split("/", 1)[1]: Path(i.path) for i in unit.inputs}
+    chosen = shards.read_flat(unit.path(params["part"]))
+    number, member = chosen["unit"].to_numpy(), chosen["member"].to_numpy()
+    tables, signatures = [member_schema(params["num_perm"]).empty_table()], []
+    for source, name in [params["units"][i] for i in np.unique(number)]:
+        members = shards.read_flat(inputs[f"{source}/{name}/{MEMBERS}"])
+        rows = member[number == params["units"].index([source, name])]
+        tables.append(members.take(pa.array(rows)))
+        signatures.append(signature_rows(members, rows))
+    table = pa.concat_tables(tables).drop_columns(["signature"])
+    levels = np.array([params["levels"][source] for source, _ in params["units"]], np.int64)[number]
+    quality = table["quality"].to_numpy() if params["quality"] else None
+    return Part(
+        number,
+        member,
+        table["row"].to_numpy().astype(np.int64),
+        table,
+        np.concatenate(signatures) if params["near"] and signatures else None,
+        preference.ranks(levels, quality, table["id"]),
+        [inputs[f"{source}/{name}/texts.arrow"] for source, name in params["units"]],
     )
 
 
-def scope_of(scope: str, source: str, locator: str) -> str:
-    """What a document is compared within: everything, its source, or the folder of its path that matches `scope`."""
-    if scope == "all":
-        return ""
-    if scope == "source":
-        return source
-    folders = locator.split("#")[0].split("/")[:-1]
-    return next((folder for folder in folders if fnmatch.fnmatchcase(folder, scope)), "")
-
-
-def _signature_rows(column: pa.ChunkedArray, num_perm: int) -> np.ndarray:
-    """uint32[N, num_perm] signatures; a document without words has none, and gets the one that matches nothing."""
-    values = column.to_pylist()
-    blank = np.full(num_perm, minhash.NO_SHINGLES).tobytes()
-    joined = b"".join(v or blank for v in values)
-    return np.frombuffer(joined, minhash.NO_SHINGLES.dtype).reshape(len(values), num_perm)
-
-
-def _shingles(candidates: Candidates, indices: np.ndarray, ngram_words: int) -> list[np.ndarray]:
+def _shingles(part: Part, indices: np.ndarray, ngram_words: int) -> list[np.ndarray]:
     """The shingle hashes of some documents, in the order asked for; only the batches that hold them are read."""
     found: list[np.ndarray] = [np.zeros(0, np.uint64)] * len(indices)
-    units = candidates.unit[indices]
+    units = part.unit[indices]
     for number in np.unique(units):
         places = np.flatnonzero(units == number)
-        rows = candidates.row[indices[places]]
-        measured = features.measure(shards.take(candidates.paths[number], rows, "text"), variants=False)
-        hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
+        texts = shards.take(part.texts[number], part.row[indices[places]], "text")
+        hashes, offsets = minhash.shingles(*word_hashes(texts), ngram_words)
         for position, place in enumerate(places):
             found[place] = hashes[offsets[position] : offsets[position + 1]]
     return found
 
 
-def _write(out: Path, candidates: Candidates, resolved: pa.Table, near: DuplicateParams | None) -> None:
-    rules = resolved["rule"].to_pylist()
-    kept_instead = resolved["duplicate_of"].to_pylist()
-    similarity = resolved["similarity"].to_pylist()
-    sizes = resolved["cluster_size"].to_pylist()
-    for number, (source, name) in enumerate(candidates.units):
-        all_ids = shards.read_table(candidates.paths[number], ["id"])["id"].to_pylist()
-        rows: list[dict] = [{"id": i} for i in all_ids]
-        for index in np.flatnonzero(candidates.unit == number):
-            row = rows[candidates.row[index]]
-            if rules[index]:
-                thresholds = {"exact": 1.0, "near": near.min_similarity if near else None}
-                row |= {
-                    "rule": f"dedup.{rules[index]}",
-                    "value": similarity[index],
-                    "threshold": thresholds.get(rules[index]),
-                    "duplicate_of": candidates.ids[kept_instead[index]],
-                }
-            else:
-                row["cluster_size"] = sizes[index]
-        folder = out / source / name
-        folder.mkdir(parents=True)
-        table = pa.Table.from_pylist(rows, DUPLICATE_SCHEMA)
-        shards.write_batches(folder / "duplicates.arrow", DUPLICATE_SCHEMA, table.to_batches())
+def _decisions(part: Part, resolved: pa.Table, near: DuplicateParams | None) -> pa.Table:
+    kept_instead = resolved["duplicate_of"].combine_chunks()
+    ids = part.table["id"].combine_chunks()
+    hit = pa.nulls(resolved.num_rows, pa.int32())
+    if near and part.signatures is not None:
+        removed = np.array(kept_instead.is_valid())
+        other = kept_instead.fill_null(0).to_numpy()
+        counted = np.zeros(len(other), np.int32)
+        counted[removed] = bands_hit(part.signatures[removed], part.signatures[other[removed]], near)
+        hit = pa.array(counted, mask=~removed)
+    rule, thresholds = resolved["rule"], {"exact": 1.0, "near": near and near.min_similarity}
+    columns = {
+        "unit": pa.array(part.unit),
+        "member": pa.array(part.member),
+        "rule": pc.if_else(rule.is_valid(), pc.binary_join_element_wise("dedup", rule, "."), None),
+        "similarity": resolved["similarity"],
+        "threshold": pa.array([thresholds.get(name) for name in rule.to_pylist()], pa.float64()),
+        "duplicate_of": ids.take(kept_instead),
+        "bands_hit": hit,
+        "cluster_size": resolved["cluster_size"],
+    }
+    return pa.table(columns).cast(DECISION_SCHEMA)
 
 
-def _by_source(candidates: Candidates, resolved: pa.Table) -> Mapping[str, Mapping[str, object]]:
-    """Per source: how many took part, how many stayed, and what dropped the others."""
-    result: dict[str, dict] = {}
-    for number, rule in zip(candidates.unit, resolved["rule"].to_pylist(), strict=True):
-        counts = result.setdefault(candidates.units[number][0], {"documents": 0, "kept": 0, "dropped": {}})
-        counts["documents"] += 1
-        if rule:
-            counts["dropped"][f"dedup.{rule}"] = counts["dropped"].get(f"dedup.{rule}", 0) + 1
-        else:
-            counts["kept"] += 1
-    return dict(sorted(result.items()))
+def dedup(unit: Unit, out: Path) -> Mapping[str, object]:
+    """A unit's verdicts, one row for each of its texts, and the pairs behind them, one row for each document that goes."""
+    ids = shards.read_table(unit.path("verdicts.arrow"), ["id"])["id"]
+    members = shards.read_flat(unit.path(MEMBERS))
+    decided = _of_unit(unit)
+    member, rows = decided["member"].to_numpy(), members["row"].to_numpy()
+    assert len(np.unique(member)) == len(member), "two parts decided one document"
+    # What is in no part shares nothing with anybody: kept, alone. What the filters dropped has no row.
+    place = np.full(len(ids), -1)
+    place[rows] = len(member)
+    place[rows[member]] = np.arange(len(member))
+    alone = pa.Table.from_pylist([{"unit": 0, "member": 0, "cluster_size": 1}], decided.schema)
+    spread = pa.concat_tables([decided, alone]).take(pa.array(place, pa.int64(), mask=place < 0))
+    columns = {"id": ids} | {name: spread[column] for name, column in COLUMNS.items()}
+    table = pa.table(columns).cast(DUPLICATE_SCHEMA).combine_chunks()
+    shards.write_batches(out / VERDICTS, DUPLICATE_SCHEMA, table.to_batches(shards.MAX_BATCH_DOCUMENTS))
+    _write_pairs(out / PAIRS, members["id"].take(pa.array(member)), decided)
+    dropped = dict(sorted(Counter(decided["rule"].drop_null().to_pylist()).items()))
+    counts = {"documents": len(rows), "kept": len(rows) - sum(dropped.values())}
+    return {"others": counts} if manifest_of(unit.source or "") else {**counts, "dropped": dropped}
+
+
+def _write_pairs(path: Path, ids: pa.ChunkedArray, decided: pa.Table) -> None:
+    columns = {"removed": ids, "kept": decided["duplicate_of"], "rule": decided["rule"]}
+    columns |= {name: decided[name] for name in ("similarity", "threshold", "bands_hit")}
+    pairs = pa.table(columns).filter(decided["rule"].is_valid()).sort_by("removed")
+    pq.write_table(pairs.cast(PAIR_SCHEMA), path, compression="zstd")
+
+
+def _of_unit(unit: Unit) -> pa.Table:
+    """What all parts decided of one unit's documents."""
+    found, number = [DECISION_SCHEMA.empty_table()], unit.params["number"]
+    for file in unit.inputs:
+        if file.name.endswith("/decisions.arrow"):
+            table = shards.read_flat(Path(file.path))
+            low, high = np.searchsorted(table["unit"].to_numpy(), [number, number + 1])
+            found.append(table.slice(low, high - low))
+    return pa.concat_tables(found)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gristmill.manifests import view
+from gristmill.manifests.participants import manifest_of
 from gristmill.manifests.planning import Pending
 from gristmill.manifests.runner import StepState
 from gristmill.manifests.store import Record, Store, Unit
@@ -38,8 +39,8 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         elif unit.step == "extract":
             names = [i.name.removeprefix("raw/") for i in unit.inputs if i.name.startswith("raw/")]
             yield f"new file {names[0]}" if len(names) == 1 else f"{len(names)} new files"
-        else:
-            yield "depends on extract"
+        elif unit.inputs:
+            yield _depends(unit.inputs[0].name)
         return
     if old.version != unit.version:
         yield f"version {old.version} -> {unit.version}"
@@ -50,13 +51,18 @@ def _differences(unit: Unit, old: Record | None, known: bool, had_key: bool) -> 
         if new_inputs.get(name) == old.inputs.get(name):
             continue
         step, _, rest = name.partition("/")
-        if rest.startswith("@"):
-            yield f"other documents of {rest[1:].partition('/')[0]} in the index"
-        elif step in ("raw", "benchmark", "own", "model", "url_lists", "beside"):
+        if step in ("raw", "benchmark", "own", "model", "url_lists", "beside"):
             what = "new file" if name not in old.inputs else "gone:" if name not in new_inputs else "changed:"
             yield f"{what} {rest}"
         else:
-            yield f"depends on {step}"
+            yield _depends(name)
+
+
+def _depends(file: str) -> str:
+    """What an input that is another one now means: `<step>/<source>/<unit>/<file>`."""
+    step, _, rest = file.partition("/")
+    other = manifest_of(rest)
+    return f"other documents of {other} in the index" if other else f"depends on {step}"
 
 
 def _changed(old: Mapping, new: Mapping, prefix: str) -> Iterator[str]:

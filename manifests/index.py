@@ -62,7 +62,7 @@ class Member:
     path: str  # of the manifest
     store: str
     parts: tuple[Part, ...]
-    verdicts: str | None = None  # of its own last deduplication: a folder with <source>/<unit>/duplicates.arrow
+    verdicts: Mapping[str, str] | None = None  # of its own last deduplication: the file of each <source>/<unit>
 
 
 def folder_of(loaded: Loaded) -> Path | None:
@@ -177,8 +177,9 @@ def member_of(folder: Path, name: str) -> Member | None:
             Part(**{**part, "files": tuple(Input(**{**f, "path": _there(here, f["path"])}) for f in part["files"])})
             for part in fields["parts"]
         )
-        where = {key: fields[key] and _there(here, fields[key]) for key in ("path", "store", "verdicts")}
-        return Member(fields["name"], parts=parts, **where)
+        where = {key: fields[key] and _there(here, fields[key]) for key in ("path", "store")}
+        verdicts = fields["verdicts"] and {unit: _there(here, file) for unit, file in fields["verdicts"].items()}
+        return Member(fields["name"], parts=parts, verdicts=verdicts, **where)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError):
@@ -204,11 +205,11 @@ def register(folder: Path, member: Member, wanted: Mapping) -> None:
         _write(folder, member)
 
 
-def note_verdicts(folder: Path, name: str, verdicts: Path) -> None:
-    """Remember where a manifest's own last deduplication is."""
+def note_verdicts(folder: Path, name: str, verdicts: Mapping[str, str]) -> None:
+    """Remember the verdict files of a manifest's own last deduplication, by `<source>/<unit>`."""
     with locked(folder):
         if member := member_of(folder, name):
-            _write(folder, dataclasses.replace(member, verdicts=str(verdicts)))
+            _write(folder, dataclasses.replace(member, verdicts=verdicts))
 
 
 def remove(folder: Path, what: str) -> list[tuple[str, str, int]]:
@@ -302,15 +303,20 @@ def _registration(folder: Path, name: str) -> Path:
 def _write(folder: Path, member: Member) -> None:
     """Write a manifest's file; the index is locked."""
     fields = dataclasses.asdict(member)
-    for key in ("path", "store", "verdicts"):
+    for key in ("path", "store"):
         fields[key] = fields[key] and _from(folder, fields[key])
     steps: dict[str, str] = {}  # <store>/<step> -> the same from the index: links are followed once, not for every file
+
+    def relative(path: str) -> str:
+        unit, name = os.path.split(path)
+        step, key = os.path.split(unit)
+        steps[step] = steps.get(step) or _from(folder, step)
+        return os.path.join(steps[step], key, name)
+
     for part in fields["parts"]:
         for file in part["files"]:
-            unit, name = os.path.split(file["path"])
-            step, key = os.path.split(unit)
-            steps[step] = steps.get(step) or _from(folder, step)
-            file["path"] = os.path.join(steps[step], key, name)
+            file["path"] = relative(file["path"])
+    fields["verdicts"] = fields["verdicts"] and {unit: relative(file) for unit, file in fields["verdicts"].items()}
     path = _registration(folder, member.name)
     path.parent.mkdir(exist_ok=True)
     for left in path.parent.glob(".*"):  # by a process that was killed

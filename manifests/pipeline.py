@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gristmill.manifests import dedup, judging, model_steps, quality_steps, steps
+from gristmill.manifests import dedup, dedup_links, judging, model_steps, quality_steps, steps
 from gristmill.manifests import plan_curation as curation
+from gristmill.manifests import plan_dedup as deduplication
 from gristmill.manifests import plan_quality as quality
 from gristmill.manifests import plan_training as training
 from gristmill.manifests.planning import Context, Planned
@@ -32,7 +33,13 @@ def pipeline(loaded: Loaded) -> list[Step]:
         Step("score_index", quality.plan_score_index, quality_steps.index, "scores from elsewhere, sorted by key"),
         Step("score", quality.plan_score, quality_steps.score, "what classifiers and score files say of every text"),
         Step("filter", curation.plan_filter, judging.filter_, "languages and rules"),
-        Step("dedup", curation.plan_dedup, dedup.dedup, "exact and near duplicates across sources"),
+        Step("links", deduplication.plan_links, dedup_links.link, "what each document may have in common with others"),
+        Step(
+            "edges", deduplication.plan_edges, dedup_links.edge, "documents that may be duplicates, by ranges of keys"
+        ),
+        Step("components", deduplication.plan_components, dedup_links.component, "what hangs together, in parts"),
+        Step("compare", deduplication.plan_compare, dedup.compare, "texts of possible duplicates, part by part"),
+        Step("dedup", deduplication.plan_dedup, dedup.dedup, "exact and near duplicates across sources"),
         Step("decontaminate", curation.plan_decontaminate, steps.decontaminate, "benchmark text"),
         Step("shards", curation.plan_shards, steps.shard, "kept documents after edits, ledger of all"),
         Step("tokenizer", training.plan_tokenizer, model_steps.tokenizer, "byte-level BPE on a sample"),
@@ -45,7 +52,7 @@ def pipeline(loaded: Loaded) -> list[Step]:
     asked_for = {
         "score_index": m.curate.scores and quality.scored_sources(loaded),
         "score": quality.scored_sources(loaded),
-        "dedup": curation.deduplicates(loaded),
+        **dict.fromkeys(deduplication.STEPS, deduplication.deduplicates(loaded)),
         "decontaminate": m.curate.decontaminate,
         "tokenizer": m.tokenizer,
         "tokens": m.tokenizer,

@@ -1,18 +1,18 @@
-"""Planning the steps that make shards of raw files: extract, measure, filter, dedup, decontaminate, shards."""
+"""Planning the steps that make shards of raw files: extract, measure, filter, decontaminate, shards."""
 
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash, urls
+from gristmill.curation import columns, conformance, extract, features, filters, language, language_table, minhash
 from gristmill.curation.feature_table import VARIANTS
 from gristmill.manifests import dedup, dedup_quality, language_inputs, own_code, steps
 from gristmill.manifests.inputs import RawFile
-from gristmill.manifests.participants import pairs_folder, participants
+from gristmill.manifests.plan_dedup import deduplicates
 from gristmill.manifests.plan_quality import score_outputs, scored_sources
-from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, single, unit, url_list_inputs
-from gristmill.manifests.schema import Loaded, Source
+from gristmill.manifests.planning import Context, Planned, benchmark_files, per_unit, unit, url_list_inputs
+from gristmill.manifests.schema import Source
 from gristmill.manifests.store import Input, Unit
 
 READER_LIBRARIES = {
@@ -164,36 +164,6 @@ def _features_beside(source: Source) -> dict[str, list[str]]:
     return found
 
 
-def plan_dedup(context: Context) -> list[Planned]:
-    params = context.manifest.curate.dedup
-    if params.scope not in ("all", "source"):
-        files = [p.file.locator for groups in context.groups.values() for g in groups for p in g.pieces]
-        if not any(dedup.scope_of(params.scope, "", locator) for locator in files):
-            what = f"{params.scope!r} is neither all nor source, and no folder of any file is called so; write a pattern such as CC-MAIN-*"
-            raise context.loaded.error(("curate", "dedup", "scope"), what)
-
-    def it() -> Unit:
-        taking_part = participants(context)
-        files = [file for part in taking_part for file in part.inputs]
-        near = params.near
-        values = {
-            "exact": params.exact,
-            "url": urls.VERSION if params.url else None,
-            "near": near.duplicates if near else None,
-            "ngram_words": near.ngram_words if near else 0,
-            "num_perm": near.num_perm if near else 0,
-            "levels": {part.source: part.level for part in taking_part},
-            "quality": params.quality,
-            "scope": params.scope,
-            "units": [(part.source, part.name) for part in taking_part],
-        }
-        libraries = ("numpy", "pyarrow", *(("idna",) if params.url else ()))
-        settings = {"pairs": str(pairs_folder(context))}
-        return unit(context, "dedup", dedup.VERSION, "dedup", None, values, files, libraries, settings)
-
-    return single(it, "dedup")
-
-
 def _verdict_files(context: Context, source: Source, source_name: str, name: str, step: str) -> list[Input]:
     """The verdicts of the steps before `step`, for one unit; only this unit's part of the global ones."""
     files = [
@@ -203,7 +173,7 @@ def _verdict_files(context: Context, source: Source, source_name: str, name: str
     if step == "shards":
         files.append(context.record("filter", source_name, name).output("values.arrow"))
     if deduplicates(context.loaded) and "dedup" not in source.skip:
-        files.append(context.record("dedup", None, "dedup").output(f"{source_name}/{name}/duplicates.arrow"))
+        files.append(context.record("dedup", source_name, name).output(dedup.VERDICTS))
     if step == "shards" and context.manifest.curate.decontaminate and "decontaminate" not in source.skip:
         files.append(context.record("decontaminate", source_name, name).output("hits.arrow"))
     return files
@@ -254,9 +224,3 @@ def plan_shards(context: Context) -> Iterator[Planned]:
         return unit(context, "shards", version, name, source_name, params, files, libraries)
 
     return per_unit(context, one)
-
-
-def deduplicates(loaded: Loaded) -> bool:
-    params = loaded.manifest.curate.dedup
-    takes_part = any("dedup" not in source.skip for source in loaded.manifest.sources.values())
-    return params is not None and takes_part and (params.exact or params.url or params.near is not None)

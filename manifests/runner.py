@@ -22,6 +22,7 @@ from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
 from gristmill.manifests.inputs import Digests
 from gristmill.manifests.pipeline import Step, pipeline
+from gristmill.manifests.plan_dedup import STEPS as DEDUP_STEPS
 from gristmill.manifests.plan_training import report_unit
 from gristmill.manifests.planning import Context, Pending, Planned, raw_groups
 from gristmill.manifests.schema import Loaded, workers
@@ -153,8 +154,8 @@ def run(
         for state in survey(context, place, until):
             _run_step(state, context, place, progress, num_workers or workers(loaded.manifest))
             if state.step.name == "dedup":
-                before = locked.get("dedup", {}).get("units", {}).get("dedup")
-                for line in changes.note(context, place.store, place.run, state.records[0], before):
+                before = locked.get("dedup", {}).get("units", {})
+                for line in changes.note(context, place.store, place.run, state.records, before):
                     progress.warn(line)
             states.append(state)
             locked[state.step.name] = _lock_entry(state)
@@ -197,7 +198,8 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
     if step.name == "pretrain" and missing:
         failures = _train(missing[0], context, place)
     else:
-        failures = run_units(missing, step.work, place.store, num_workers, progress.unit) if missing else []
+        processes = _processes(step.name, missing, num_workers)
+        failures = run_units(missing, step.work, place.store, processes, progress.unit) if missing else []
     lost = _lose(step, failures, context, place.store)
     state.planned = [p for p in state.planned if p not in [f.unit for f in failures]]
     state.records = []
@@ -213,6 +215,16 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
         except ValueError as error:
             raise context.loaded.error(("pretrain",), str(error)) from None
     progress.done(step.name, counting.total(state.records), sum(r.seconds for r in state.records))
+
+
+LIGHT_BYTES = 16 * 2**20
+"""Deduplicating less than this takes less time than starting processes for it."""
+
+
+def _processes(step: str, units: list[Unit], num_workers: int) -> int:
+    """How many processes a step is worth. Readers always have their own, which may die of what they read."""
+    inputs = sum(file.size_bytes for unit in units for file in unit.inputs)
+    return 1 if step in DEDUP_STEPS and inputs < LIGHT_BYTES else num_workers
 
 
 BLOCKS = {

@@ -13,6 +13,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from gristmill.manifests.counts import RunStopped
+from gristmill.manifests.dedup import PAIRS
+from gristmill.manifests.participants import manifest_of
 from gristmill.manifests.store import Record, atomic_write
 
 LOCK = "manifest.lock.yaml"
@@ -26,6 +28,9 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
             "shards": {f"{r.source}/{r.name}.arrow": r.folder / "shard.arrow" for r in records},
             "ledger": {f"{r.source}/{r.name}.parquet": r.folder / "ledger.parquet" for r in records},
         }
+    if step == "dedup":
+        own = [r for r in records if not manifest_of(r.source or "")]
+        return {"duplicates": {f"{r.source}/{r.name}.parquet": r.folder / PAIRS for r in own}}
     if step == "decontaminate":
         return {"decontamination": {f"{r.source}/{r.name}.parquet": r.folder / "leaks.parquet" for r in records}}
     if step == "tokens":

@@ -8,6 +8,7 @@ folder. Nothing is written to the store or to the run.
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,17 @@ import pyarrow as pa
 from gristmill.curation import shards
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.rules import Rule, shown
-from gristmill.manifests import dedup as dedup_step
 from gristmill.manifests import judging, measured
-from gristmill.manifests.plan_curation import deduplicates, plan_dedup, rules_of
+from gristmill.manifests.dedup import VERDICTS
+from gristmill.manifests.pipeline import pipeline
+from gristmill.manifests.plan_curation import rules_of
+from gristmill.manifests.plan_dedup import STEPS as DEDUP_STEPS
+from gristmill.manifests.plan_dedup import deduplicates
 from gristmill.manifests.planning import Context
 from gristmill.manifests.runner import Place
 from gristmill.manifests.schema import Loaded
 from gristmill.manifests.settings import SettingError, changed, reported
-from gristmill.manifests.store import Unit
+from gristmill.manifests.store import Record, Store, Unit
 
 
 @dataclass
@@ -64,7 +68,7 @@ def whatif(loaded: Loaded, place: Place, settings: Sequence[str], dedup: bool = 
         other, units = measured.planned_filters(after, place, context, planned, dedup)
     parts = [_part(unit, context) for unit in units]
     if dedup:
-        _resolve(parts, context, other)
+        _resolve(parts, context, other, place)
     tokens, estimated = _tokens(parts)
     notes = [*_uncounted(loaded, after, dedup), *_notes(parts, after, dedup, tokens, estimated)]
     return {
@@ -100,7 +104,7 @@ def _part(unit: Unit, context: Context) -> _Part:
     )
 
 
-def _resolve(parts: Sequence[_Part], context: Context, other: Context) -> None:
+def _resolve(parts: Sequence[_Part], context: Context, other: Context, place: Place) -> None:
     """Put the verdicts of deduplication behind those of the filters: the run's, and those of the changed set."""
     other.records["filter"] = {}
     with tempfile.TemporaryDirectory(prefix="gristmill-whatif-") as temporary:
@@ -109,22 +113,32 @@ def _resolve(parts: Sequence[_Part], context: Context, other: Context) -> None:
             unit = (part.source, part.name)
             record = measured.with_verdicts(context.records["filter"][unit], root / str(number), part.after)
             other.records["filter"][unit] = record
-        (unit,) = plan_dedup(other)
-        assert isinstance(unit, Unit)
-        (root / "dedup").mkdir()
-        dedup_step.dedup(replace(unit, settings={}), root / "dedup")  # without known pairs: nothing is written
-        run = context.records["dedup"][(None, "dedup")]
+        _deduplicate(other, place.store, Store(root / "store"))
         for part in parts:
-            part.before = _behind(part.before, run.folder / part.source / part.name)
-            part.after = _behind(part.after, root / "dedup" / part.source / part.name)
+            unit = (part.source, part.name)
+            part.before = _behind(part.before, context.records["dedup"].get(unit))
+            part.after = _behind(part.after, other.records["dedup"].get(unit))
 
 
-def _behind(filtered: pa.Table, folder: Path) -> pa.Table:
+def _deduplicate(context: Context, store: Store, temporary: Store) -> None:
+    """Run the steps of deduplication into a temporary store, but for what the run's own store has already."""
+    for step in pipeline(context.loaded):
+        if step.name in DEDUP_STEPS:
+            records = {}
+            for unit in step.plan(context):
+                assert isinstance(unit, Unit)
+                unit = replace(unit, settings={})  # without known pairs: nothing is written
+                record = store.record(unit) or temporary.build(unit, partial(step.work, unit))
+                records[(unit.source, unit.name)] = record
+            context.records[step.name] = records
+
+
+def _behind(filtered: pa.Table, record: Record | None) -> pa.Table:
     """Verdicts of the filters where they drop, else of deduplication; a source that skips it has none."""
     names = ["rule", "value", "threshold"]
-    if not (folder / "duplicates.arrow").is_file():
+    if record is None:
         return filtered.select(names)
-    later = shards.read_table(folder / "duplicates.arrow", names)
+    later = shards.read_table(record.folder / VERDICTS, names)
     drops = filtered["rule"].is_valid()
     merged = {name: pa.compute.if_else(drops, filtered[name], later[name]) for name in names}
     return pa.table(merged)

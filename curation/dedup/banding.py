@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 CAUGHT = 0.995
 """Least probability that a pair at the threshold is looked at, where bands and rows are chosen here."""
 
@@ -136,3 +138,22 @@ def caught(params: DuplicateParams) -> float:
 def curve(params: DuplicateParams) -> Mapping[float, float]:
     """Jaccard similarity -> probability that a pair is looked at, from 0.5 to 1."""
     return {s: collision_probability(s, params.bands, params.rows_per_band) for s in CURVE}
+
+
+def least_matches(params: DuplicateParams, num_perm: int) -> int:
+    """In how many places two signatures agree at least if the documents are worth comparing; 0 where that says nothing.
+
+    4 standard errors below the threshold: 1 in 30,000 pairs at the threshold is taken for less. A short text that a long
+    one contains agrees with it in few places.
+    """
+    if params.measure == "containment":
+        return 0
+    spread = (params.min_similarity * (1 - params.min_similarity) / num_perm) ** 0.5
+    return max(0, math.ceil((params.min_similarity - 4 * spread) * num_perm))
+
+
+def bands_hit(signatures: np.ndarray, others: np.ndarray, params: DuplicateParams) -> np.ndarray:
+    """How many bands of each signature are equal to those of another one: int32 [N], of two uint32 [N, num_perm]."""
+    used = params.bands * params.rows_per_band
+    equal = (signatures[:, :used] == others[:, :used]).reshape(-1, params.bands, params.rows_per_band)
+    return equal.all(axis=2).sum(axis=1).astype(np.int32)
