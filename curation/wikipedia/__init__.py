@@ -19,7 +19,7 @@ from gristmill.curation.wikipedia.params import WikipediaParams
 from gristmill.curation.wikipedia.site import Site, parsed, site
 from gristmill.curation.wikipedia.wikitext import readable
 
-VERSION = 2
+VERSION = 3
 FORMATS = ("mediawiki",)
 PARAMS = WikipediaParams
 

@@ -72,11 +72,10 @@ def head(stream: BinaryIO) -> Head:
     """The head of a dump; leaves the stream at its start. Raises UnreadableFile for what is no MediaWiki dump."""
     xml = first = b""
     decoder = None
-    encoding = "utf-8"
+    encoding, piece = "utf-8", None
     for piece in _raw_pieces(stream, 0, None):
         if piece.content is None:
-            stream.seek(0)
-            return Head(b"", encoding)
+            break  # what was read before the damage may be all of the head: a stream of its own in multistream dumps
         if decoder is None:
             first = piece.content
             encoding = _encoding(first)
@@ -86,6 +85,8 @@ def head(stream: BinaryIO) -> Head:
             break
     stream.seek(0)
     xml = xml.removeprefix(codecs.BOM_UTF8)
+    if not xml and piece is not None and piece.content is None:
+        return Head(b"", encoding)
     if not xml:
         raise UnreadableFile("the file is empty")
     if _INDEX_LINE.match(xml):

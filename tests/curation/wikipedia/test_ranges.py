@@ -106,6 +106,15 @@ def test_damage_in_a_stream_costs_its_pages_and_no_others():
     assert len(found) == whole + 1
 
 
+def test_damage_right_behind_the_head_leaves_the_pages_their_address():
+    head, first, *others = (bz2.compress(part.encode()) for part in (HEAD, *PAGES, TAIL))
+    damaged = bytearray(first)
+    damaged[len(damaged) // 2] ^= 0x55
+    lost, *found = of(b"".join([head, bytes(damaged), *others]))
+    assert lost.rule == "damaged_block"
+    assert found == EXPECTED[1:]
+
+
 def test_damage_inside_a_single_stream_costs_one_block():
     text = WHOLE[: WHOLE.index(TAIL.encode())]
     pages = [f"<page><id>{i}</id><revision><text>{i * 2**61 % (10**9 + 7)} " for i in range(40_000)]
