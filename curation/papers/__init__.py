@@ -11,7 +11,7 @@ from gristmill.curation.papers.archive import MAX_LATEX_BYTES, TEX_COMMAND, XML_
 from gristmill.curation.papers.params import PapersParams
 from gristmill.curation.papers.streams import decode, json_records, latex_records, xml_records
 
-VERSION: int = 2
+VERSION: int = 3
 
 PARAMS = PapersParams
 

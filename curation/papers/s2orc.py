@@ -26,12 +26,15 @@ def document(row: Mapping[str, object], record: str, references: bool = False) -
     details = row.get("metadata")
     details = details if isinstance(details, dict) else {}
     title = _string(details.get("title")) or _string(row.get("title"))
+    content = row.get("content")
     paragraphs = [title] if title else []
     parse = next((row[key] for key in ("latex_parse", "grobid_parse") if isinstance(row.get(key), dict)), row)
     assert isinstance(parse, Mapping)
-    content = row.get("content")
     if isinstance(content, dict):
-        paragraphs.extend(_spans(content))
+        body = list(_spans(content))
+        if not title and (title := _annotated_title(content)) and not _string("".join(body[:1])).startswith(title):
+            paragraphs = [title]
+        paragraphs.extend(body)
     elif isinstance(row.get("text"), str):
         paragraphs = [str(row["text"])]
     else:
@@ -101,6 +104,16 @@ def _spans(content: Mapping[str, object]) -> Iterator[str]:
         if start >= position and end > start:  # paragraphs inside an abstract's span are not repeated
             yield text[start:end]
             position = end
+
+
+def _annotated_title(content: Mapping[str, object]) -> str:
+    """The title that a span of the one-text shape marks: its rows have no other."""
+    text = content.get("text")
+    for span in _annotation(content.get("annotations"), "title") if isinstance(text, str) else ():
+        start, end = span.get("start"), span.get("end")
+        if str(start).isdigit() and str(end).isdigit():
+            return _string(text[int(str(start)) : int(str(end))])
+    return ""
 
 
 def _references(entries: object, content: object) -> Iterator[str]:

@@ -320,6 +320,20 @@ def test_json_lines_of_later_releases():
     assert (fourth.record, fourth.rule) == ("4", "empty_text")
 
 
+def test_the_title_of_a_bulk_s2orc_row_is_the_span_that_says_so():
+    def row(**spans) -> bytes:
+        content = {"text": "On  Weirs\nAnn Lee\nWater falls.", "annotations": spans}
+        return json.dumps({"corpusid": 5, "content": content}).encode()
+
+    title, paragraph = '[{"start": 0, "end": 9}]', '[{"start": "18", "end": "30"}]'
+    [paper] = read(row(title=title, paragraph=paragraph))
+    assert (paper.title, paper.text) == ("On Weirs", "On Weirs\n\nWater falls.")
+    [unmarked] = read(row(title=title))  # nothing but the title is marked: the text is given as it is, once
+    assert (unmarked.title, unmarked.text.count("Weirs")) == ("On Weirs", 1)
+    [untitled] = read(row(title="null", paragraph=paragraph))
+    assert (untitled.title, untitled.text) == (None, "Water falls.")
+
+
 @pytest.mark.parametrize("data", [b"plain words", b"%PDF-1.5", b"<html><p>x</p></html>", b'{"a": 1}', b""])
 def test_what_is_no_paper_is_refused_with_advice(data):
     with pytest.raises(UnreadableFile, match="kind"):
