@@ -166,12 +166,15 @@ def _without_lets(text: str, macros: dict[str, Macro]) -> str:
     return _LET.sub("", text)
 
 
-def expanded(text: str, found: Definitions) -> str:
-    """The text with the paper's environments and macros replaced by what they stand for."""
+def expanded(text: str, found: Definitions) -> tuple[str, bool]:
+    """The text with the paper's environments and macros replaced by what they stand for, and whether all of them were.
+
+    They are not where MAX_MACRO_CHARS is reached: the macros behind that place stay as they are.
+    """
     budget = [MAX_MACRO_CHARS]
     if found.environments:
         text = _with_environments(text, found.environments, budget)
-    return "".join(_expanded(text, found.macros, 0, budget))
+    return "".join(_expanded(text, found.macros, 0, budget)), budget[0] > 0
 
 
 def _with_environments(text: str, environments: Mapping[str, tuple[Macro, str]], budget: list[int]) -> str:

@@ -59,6 +59,7 @@ class Source:
     bibliography: str = ""  # the \\bibitems, in LaTeX
     cyclic: tuple[str, ...] = ()  # inputs that contain themselves, cut
     missing: tuple[str, ...] = ()  # inputs that no file has, as the paper names them
+    is_expanded: bool = True  # False: macros wrote so much that the last of them stay as they are
 
 
 def assemble(files: Mapping[str, str]) -> Source | None:
@@ -80,7 +81,8 @@ def assemble(files: Mapping[str, str]) -> Source | None:
     citations = {
         match[2].strip(): match[1] for part in (text, *bibliographies.values()) for match in _BIBITEM.finditer(part)
     }
-    text = numbered(expanded(text, found), {**THEOREMS, **found.theorems}, found.unnumbered)
+    text, is_expanded = expanded(text, found)
+    text = numbered(text, {**THEOREMS, **found.theorems}, found.unnumbered)
     return Source(
         text,
         main,
@@ -91,6 +93,7 @@ def assemble(files: Mapping[str, str]) -> Source | None:
         _bibliography(text, bibliographies, main),
         tuple(sorted(inputs.cyclic)),
         tuple(sorted(inputs.missing)),
+        is_expanded,
     )
 
 

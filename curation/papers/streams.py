@@ -128,6 +128,8 @@ def latex_records(
     meta: dict[str, object] = {"main_file": source.main} if len(files) > 1 else {}
     if truncated:
         meta["truncated"] = True
+    if not source.is_expanded:
+        meta["macros_cut"] = True
     for key, names in (("cyclic_inputs", source.cyclic), ("missing_inputs", source.missing)):
         if names:
             meta[key] = list(names)

@@ -79,6 +79,16 @@ def test_macro_bombs_end_in_time(body, preamble):
     assert len(record.text) < 16 * 2**20
 
 
+def test_a_paper_whose_macros_are_cut_says_so_and_keeps_its_end():
+    bomb = r"\def\whole{\half\half}\def\half{" + r"\piece " * 2000 + r"}\def\piece{" + "z" * 4000 + "}"
+    [paper] = read(document(r"Before. \whole{} After.", bomb))
+    assert paper.meta["macros_cut"] is True
+    assert paper.text.startswith("Before.")
+    assert paper.text.endswith("After.")
+    [paper] = read(document(r"Before. \whole{} After.", r"\def\whole{z}"))
+    assert "macros_cut" not in paper.meta
+
+
 def test_a_member_above_the_limit_is_measured_and_not_read():
     zeros = (
         gzip.compress(bytes(2**20)) * 300
