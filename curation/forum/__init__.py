@@ -29,7 +29,7 @@ from gristmill.curation.forum.posts import ForumParams
 from gristmill.curation.forum.rows import parquet_columns
 from gristmill.curation.forum.stackexchange_rows import table_of
 
-VERSION = 2
+VERSION = 3
 
 PARAMS = ForumParams
 

@@ -70,7 +70,6 @@ def _post(row: dict, number: int) -> dict | None:
     if identity is None or thread is None or not isinstance(words, str):
         return None
     parent = row.get("parent_id")
-    score = row.get("score", row.get("ups"))
     found = {
         "row": number,
         "id": identity,
@@ -79,7 +78,7 @@ def _post(row: dict, number: int) -> dict | None:
         "parent": _identity(parent) if isinstance(parent, str) and not parent.startswith("t3_") else None,
         "author": one_line(row.get("author")),
         "words": words,
-        "score": score if type(score) is int else None,
+        "score": _score(row.get("score", row.get("ups"))),
         "subreddit": one_line(row.get("subreddit")),
         "created": iso_time(row.get("created_utc")),
         "over_18": row.get("over_18") is True,
@@ -89,6 +88,13 @@ def _post(row: dict, number: int) -> dict | None:
         found["title"] = one_line(_unescaped(row["title"])) if isinstance(row["title"], str) else ""
         found["link"] = one_line(link) if isinstance(link, str) and not row.get("is_self") else ""
     return found
+
+
+def _score(value: object) -> int | None:
+    """A score, which some copies of the dumps write as text."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value):
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _identity(value: object) -> str | None:
@@ -178,7 +184,8 @@ def _document(submission: dict | None, comments: list[dict], parts: list[str], f
         if submission["link"]:
             meta["link"] = submission["link"]
     else:
-        meta["score"] = max((comment["score"] or 0 for comment in comments), default=0)
+        known = [comment["score"] for comment in comments if comment["score"] is not None]
+        meta["score"] = max(known, default=None)
         meta["submission"] = "missing"
     created = first["created"]
     return Extracted(record, text, url, title or None, created, None, meta)

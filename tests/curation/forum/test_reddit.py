@@ -32,6 +32,18 @@ def read(rows) -> list:
     return list(forum.read(io.BytesIO(lines(rows)), "RS_2006-10", ReadOptions()))
 
 
+def test_scores_may_be_text_and_none_is_made_up():
+    def thread(*scores) -> Extracted:
+        (found,) = [
+            r for r in read([comment(f"c{i}", "a", score=s) for i, s in enumerate(scores)]) if type(r) is Extracted
+        ]
+        return found
+
+    assert thread("7", "-3").meta["comment_scores"] == [7, -3]
+    assert thread("7", "-3").meta["score"] == 7
+    assert thread(None).meta["score"] is None
+
+
 def test_comments_stand_below_what_they_answer_the_best_first():
     rows = [
         comment("c3", "a", "t1_c1", "deep"),
