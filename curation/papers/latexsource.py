@@ -25,6 +25,10 @@ MAX_DEPTH = 24
 MAX_INLINE = 4000
 """Code or an address inside a line is no longer than this."""
 
+MAX_INLINE_BRACES = 40
+"""Braces open at once in such a piece; without a limit a file of addresses that never close takes a third of a
+millisecond for each."""
+
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*|\Z)")
 _INPUT = re.compile(
     r"\\(?:(?:input|include|subfile|subfileinclude|loadgeometry)\b\s*(?:\{([^{}]{1,300})\}|([^\s{}\\]{1,300}))|(?:sub)?import\*?\{([^{}]{0,300})\}\{([^{}]{1,300})\})"
@@ -153,6 +157,8 @@ def _inline_end(text: str, start: int, sign: str) -> int:
     depth = 1
     for brace in _BRACE.finditer(text, start, line_end):
         depth += 1 if brace[0] == "{" else -1
+        if depth > MAX_INLINE_BRACES:
+            return -1
         if depth == 0:  # a macro's parameter is no code yet
             return -1 if _PARAMETER.search(text, start, brace.start()) else brace.start()
     return -1

@@ -166,6 +166,14 @@ def test_malformed_sources_take_linear_time(tex):
     assert time.process_time() - started < 5
 
 
+def test_an_address_closes_at_its_partner_up_to_forty_braces_deep():
+    def address(depth: int) -> str:
+        return body(r"See \url{http://x/" + "{" * depth + "%" + "}" * depth + "} now.")
+
+    assert address(39) == "See http://x/" + "{" * 39 + "%" + "}" * 39 + " now."
+    assert address(40) != "See http://x/" + "{" * 40 + "%" + "}" * 40 + " now."  # a comment, as in any text
+
+
 WORDS = r"\aaa word " * 60_000
 
 
