@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation.classifier_training import TrainingError
-from gristmill.manifests import cli_classifier, cli_index, cli_questions, own_code, schema
+from gristmill.manifests import cli_classifier, cli_index, cli_questions, cli_why, own_code, schema
 from gristmill.manifests.changes import in_words
 from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
@@ -32,7 +32,7 @@ from gristmill.manifests.settings import SettingError
 from gristmill.manifests.source_lines import ManifestError
 from gristmill.manifests.status import status as run_status
 from gristmill.manifests.store import NO_ROOM, disk_full
-from gristmill.manifests.why import NotFound, explain_document
+from gristmill.manifests.why import NotFound
 from gristmill.manifests.wording import meant
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(cli_classifier.app, name="classifier")
 app.add_typer(cli_index.app, name="index")
+app.command("why")(cli_why.why_command)
 app.command("whatif")(cli_questions.whatif_command)
 app.command("sample")(cli_questions.sample_command)
 
@@ -291,35 +292,6 @@ def _buckets(found: dict) -> Table:
             sizes = ", ".join(f"{name} {n:,}" for name, n in divided["in_bucket"].items())
             table.add_row(source, divided["by"], sizes, f"{divided['without_value']:,}")
     return table
-
-
-@app.command()
-def why(
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[MANIFEST] DOC",
-            help="A document's id (or its first digits), locator or URL; with a manifest, only its run is searched.",
-        ),
-    ],
-    store: StoreDir = STORE,
-    runs: RunsDir = RUNS,
-    as_json: AsJson = False,
-) -> None:
-    """Show where a document came from, and why it was kept or dropped."""
-    manifests = [w for w in what if w.endswith((".yaml", ".yml", ".json")) and Path(w).is_file()]
-    documents = [w for w in what if w not in manifests]
-    if len(documents) != 1 or len(manifests) > 1:
-        raise NotFound("give one document, and at most one manifest: gristmill why [MANIFEST] DOC")
-    folders = [Place.of(schema.load(Path(m)), store, runs).run for m in manifests] or sorted(
-        p for p in runs.glob("*") if p.is_dir()
-    )
-    found = explain_document(documents[0], folders)
-    if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    for line in found["story"]:
-        console.print(line, markup=False)
 
 
 @app.command("schema")

@@ -1,4 +1,7 @@
-"""Why a document was kept or dropped: its ledger row as a story that begins at the raw file."""
+"""Why a document was kept or dropped: its ledger row as a story that begins at the raw file.
+
+What only duplicates have to tell, both texts and where they differ, is `removal.py`'s.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +13,9 @@ import pyarrow.compute as pc
 from gristmill.curation.ledger import VERDICT_FIELDS, read_file, read_rules
 from gristmill.curation.rules import Rule, shown
 from gristmill.tokenizer.buckets import bucket_of
+
+LEAST_DIGITS = 4
+"""So many of an id's first digits are looked up: fewer are rather a name."""
 
 
 class NotFound(Exception):
@@ -33,16 +39,17 @@ def explain_document(document: str, runs: Iterable[Path]) -> dict:
             shown = "\n  ".join(f"{row['id']}  {row['source']}  {row['locator']}" for row in rows[:10])
             raise NotFound(f"{len(rows)} documents of {run} fit {document!r}; give the id of one:\n  {shown}")
         if rows:
-            return {"run": str(run), **rows[0], "story": list(_story(run, rows[0], read_rules(found[0][1])))}
-    raise NotFound(
-        f"no document {document!r} in {', '.join(str(run) for run in runs)}; give an id, a locator or a URL as the ledger has it"
-    )
+            row, path = found[0]
+            return {"run": str(run), "unit": path.stem, **row, "story": list(_story(run, row, read_rules(path)))}
+    short = re.fullmatch(rf"[0-9a-f]{{1,{LEAST_DIGITS - 1}}}", document)
+    remedy = f"of an id give at least {LEAST_DIGITS} digits" if short else "give an id, a locator or a URL"
+    raise NotFound(f"no document {document!r} in {', '.join(str(run) for run in runs)}; {remedy} as the ledger has it")
 
 
 def _rows(ledger: Path, document: str) -> list[tuple[dict, Path]]:
     """The rows that answer to what was asked for, each with its file."""
     query = (pc.field("locator") == document) | (pc.field("url") == document)
-    if re.fullmatch(r"[0-9a-f]{4,32}", document):
+    if re.fullmatch(rf"[0-9a-f]{{{LEAST_DIGITS},32}}", document):
         query = query | pc.starts_with(pc.field("id"), document)
     files = sorted(ledger.rglob("*.parquet"))
     return [(row, path) for path in files for row in read_file(path, filters=query).to_pylist()]
