@@ -167,12 +167,15 @@ def check_failures(records: list[Record], unopened: list[Mapping], run: Run) -> 
 
 
 def guard(step: str, records: list[Record], context: Context) -> None:
-    """Stop a run that is about to lose a source: too little kept by a step, or too many errors in extraction."""
+    """Stop a run that is about to lose a source: too little kept by a step, or too many errors in extraction.
+
+    What deduplication may remove is `ceilings.py`'s.
+    """
     for source in context.groups:
         theirs = [r for r in records if r.source == source]
         counts = total(theirs)
         documents = counts.get("documents", 0)
-        if documents < GUARDED_FROM or step not in ("extract", "filter", "dedup", "decontaminate", "shards"):
+        if documents < GUARDED_FROM or step not in ("extract", "filter", "decontaminate", "shards"):
             continue
         _guard_source(step, source, counts, context.manifest.run, _examples(step, theirs, context))
 

@@ -43,6 +43,8 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
     else:  # a run that is under way, or whose later steps are stale: add up what each step has dropped so far
         for name in ("extract", "filter", "dedup", "decontaminate"):
             dropped.update(total(steps.get(name, [])).get("dropped", {}))
+        for name in ("extract", "filter", "dedup", "decontaminate"):
+            dropped.update(total(steps.get(name, [])).get("dropped", {}))
     documents = read.get("documents", 0)
     failed = total(steps.get("filter", [])).get("failed", {})
     return {

@@ -209,7 +209,7 @@ def _kept(run: Path, store: Store, row: Mapping, shared: Path | None) -> Text:
             path = Path(file.path)
             if not path.is_file() or path.stat().st_size != file.size_bytes:
                 continue
-            if (place := _place(path, wanted)) is not None:
+            if (place := row_of(path, wanted)) is not None:
                 return _text(path, place, {"manifest": member.name})
     for other in sorted(run.parent.glob("*/ledger")) if not shared else ():
         found = _in_ledger(other.parent, wanted) if other.parent != run else None
@@ -241,7 +241,7 @@ def _own_text(run: Path, store: Store, row: Mapping, unit: str) -> Text:
             "gristmill run MANIFEST --until shards makes them again (--store DIR, if they are elsewhere)"
         )
     path = record.folder / "texts.arrow"
-    place = _place(path, row["id"])
+    place = row_of(path, row["id"])
     if place is None or not _judged(run, store, row["source"], unit, record):
         raise LostTexts(
             f"the texts of {label} have changed since the ledger was written; "
@@ -259,8 +259,8 @@ def _judged(run: Path, store: Store, source: str, unit: str, texts: Record) -> b
     return digest is None or digest == texts.outputs["texts.arrow"]
 
 
-def _place(path: Path, wanted: str) -> int | None:
-    """The row of a document in a file of texts."""
+def row_of(path: Path, wanted: str) -> int | None:
+    """The row of a document in a file of texts; None if it is not there."""
     start = 0
     for batch in shards.read_batches(path, ["id"]):
         if (here := pc.index(batch["id"], wanted).as_py()) >= 0:

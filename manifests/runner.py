@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gristmill.manifests import changes, checks, model_steps, own_code, participants, view
+from gristmill.manifests import ceilings, changes, checks, model_steps, own_code, participants, view
 from gristmill.manifests import counts as counting
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.executor import Failure, failed, run_units
@@ -277,6 +277,8 @@ def _check(state: StepState, context: Context, progress: Progress, lost: list[di
             more = len(lines) - MAX_WARNINGS
             progress.warn(f"{more} more files cannot be read; `gristmill status --json` and the report name all")
     checks.guard(state.step.name, state.records, context)
+    if state.step.name == "dedup":
+        ceilings.check(state.records, context)
     if state.step.name == "score":
         for line in checks.score_warnings(context):
             progress.warn(line)

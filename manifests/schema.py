@@ -237,8 +237,8 @@ class Dedup(Strict):
     """Among sources on one level, the copy with more of this is kept: `classifier.<name>`, `scores.<name>`, `meta.<key>` or
     a feature such as `num_words`; a document without it comes last. Then the id decides."""
     max_removed: MaxRemoved = preference.MAX_REMOVED
-    """Share of a source's documents that may go, from 1,000 documents on; above it the run stops and shows what it would
-    remove. One share for all sources, or {source: share}; 1 allows everything."""
+    """Share of a source's documents that may go, from 1,000 documents on; above it the run stops and shows the clusters
+    behind it. One share for all sources, or {source: share}; `run.min_kept` holds beside it."""
     scope: str = "all"
     """What is compared: `all`, within each `source`, or within documents that share a folder of this name's level:
     a path component such as `CC-MAIN-*` (matched against the folders of the locator)."""
