@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation.classifier_training import TrainingError
-from gristmill.manifests import cli_classifier, cli_index, cli_questions, cli_why, own_code, schema
+from gristmill.manifests import cli_classifier, cli_index, cli_questions, cli_why, near_plan, own_code, schema
 from gristmill.manifests.changes import in_words
 from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
@@ -76,27 +76,36 @@ def check(manifest: ManifestPath) -> None:
     loaded = schema.load(manifest)
     context = open_context(loaded, Place.of(loaded, STORE, RUNS))
     own_code.check_imported(loaded)
+    _warn(loaded)
     files = sum(len(group.pieces) for groups in context.groups.values() for group in groups)
     console.print(f"{manifest}: {len(loaded.manifest.sources)} sources, {files:,} files; nothing is wrong with it")
 
 
 @app.command()
 def plan(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, as_json: AsJson = False) -> None:
-    """Show for each step whether it is reused or run, and why; nothing is run."""
+    """Show for each step whether it is reused or run, and why, and which near duplicates are found; nothing is run."""
     loaded = schema.load(manifest)
     place = Place.of(loaded, store, runs)
     states = list(survey(open_context(loaded, place), place))
     lines = list(plan_lines(states, place.run, place.store))
     if as_json:
-        print(
-            json.dumps(
-                [{"step": step, "action": action, "why": why} for step, action, why in lines],
-                ensure_ascii=False,
-            )
-        )
+        found = [{"step": step, "action": action, "why": why} for step, action, why in lines]
+        for entry in found:
+            if entry["step"] == "dedup" and (near := near_plan.facts(loaded)):
+                entry["near"] = near
+        print(json.dumps(found, ensure_ascii=False))
         return
     for step, action, why in lines:
         console.print(f"{step:<14} {action:<14} {why}".rstrip(), markup=False)
+    for line in near_plan.lines(loaded):
+        console.print(line, markup=False)
+    _warn(loaded)
+
+
+def _warn(loaded: Loaded) -> None:
+    """Say what a manifest may mean otherwise than it says."""
+    if said := near_plan.warning(loaded):
+        console.print(f"warning: {said}", markup=False, style="yellow")
 
 
 @app.command("run")
@@ -134,6 +143,7 @@ def _run(
             ]
         )
     place = Place.of(loaded, store, runs)
+    _warn(loaded)
     progress = ConsoleProgress(console)
     signal.signal(signal.SIGTERM, _interrupt)  # a scheduler's SIGTERM ends a run as Ctrl-C does; training saves first
     try:

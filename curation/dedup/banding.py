@@ -117,6 +117,21 @@ def collision_probability(similarity: float, bands: int, rows_per_band: int) -> 
     return 1.0 - (1.0 - similarity**rows_per_band) ** bands
 
 
+def needed_bands(similarity: float, rows_per_band: int, caught: float = CAUGHT) -> int | None:
+    """The fewest bands of so many rows that compare a share `caught` of the pairs of a Jaccard similarity.
+
+    None where that would be more than a million.
+
+    >>> needed_bands(0.8, 6)
+    18
+    """
+    one = similarity**rows_per_band  # the probability that one band agrees
+    if one >= caught:
+        return 1
+    bands = math.ceil(math.log1p(-caught) / math.log1p(-one)) if one > 1e-9 else math.inf
+    return bands if bands <= 1_000_000 else None
+
+
 def as_jaccard(similarity: float, measure: str) -> float:
     """The Jaccard similarity that two documents of equal length have at this similarity.
 
