@@ -115,7 +115,6 @@ def cluster(run: Path, row: Mapping, shared: Path | None, everything: bool = Fal
     for place in runs:
         for path in sorted((place / "ledger").rglob("*.parquet")):
             found = read_file(path, names, pc.field("duplicate_of") == row["id"])
-            found = found.set_column(4, "rule", found["rule"].cast(pa.string()))
             tables.append(found.append_column("manifest", pa.array([place.name] * len(found), pa.string())))
     gone = pa.concat_tables(tables).sort_by([("value", "descending"), ("id", "ascending")])
     ends = gone

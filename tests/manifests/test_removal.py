@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from gristmill.curation.dedup.text_diff import compare
 from gristmill.curation.ledger import read_ledger
 from gristmill.manifests import removal, side_by_side
 from gristmill.manifests.store import Store
@@ -129,6 +132,20 @@ def test_all_of_both_texts_stands_there_if_asked_for(place):
     pairs = [line.split(" │ ") for line in out.splitlines() if " │ " in line]
     left = " ".join(pair[0] for pair in pairs)
     assert "".join(WHOLE.split()) in "".join(re.sub(r"\{\+|\+\}", "", left).split())
+
+
+@given(*[st.text("ab, 漢\n\x1b\u202e", max_size=60)] * 2, st.integers(0, 60))
+def test_whatever_the_texts_all_of_them_is_shown_in_their_column(kept, removed, width):
+    """Marks are colours here, so that the columns hold nothing but the texts."""
+    about = dict.fromkeys(removal.ABOUT, "")
+    sides = [removal.Text(about, Path(), 0, text) for text in (kept, removed)]
+    pair = removal.Pair(*sides, "dedup.exact", 1.0, 1.0, None, None, None, compare(kept, removed))
+    lines = [line.plain for line in side_by_side.lines(pair, width, True, True)]
+    cut = next(number for number, line in enumerate(lines) if " words" in line) + 1
+    columns = [(line + " ").partition(" │ ") for line in lines[cut:] if "│" in line]
+    for number, text in ((0, kept), (2, removed)):
+        shown = "".join(column[number] for column in columns)
+        assert "".join(shown.split()) == "".join(side_by_side.visible(text).split())
 
 
 def test_colours_mark_what_differs_where_there_are_any(place):
