@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gristmill.curation.dedup import banding
-from gristmill.manifests.plan_curation import deduplicates
+from gristmill.manifests.plan_dedup import deduplicates
 from gristmill.manifests.schema import Loaded, Near
 from gristmill.manifests.source_lines import Problem
 

@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.curation import features, minhash, shards
+from gristmill.curation import minhash, shards
 from gristmill.curation.dedup import text_diff
 from gristmill.curation.dedup.text_diff import Compared
 from gristmill.curation.ledger import read_file
 from gristmill.curation.urls import url_key
+from gristmill.curation.word_hashes import word_hashes
 from gristmill.manifests import index, view
 from gristmill.manifests.store import Record, Store
 
@@ -180,16 +181,15 @@ def _span(text: str, span: tuple[int, int], everything: bool) -> dict:
 
 def _asked(run: Path, store: Store) -> tuple[str | None, int | None]:
     """What the run's deduplication compared by: the measure, and the words of a shingle."""
-    for key in view.read_lock(run).get("dedup", {}).get("units", {}).values():
-        record = store.load("dedup", key)
+    for key in view.read_lock(run).get("compare", {}).get("units", {}).values():
+        record = store.load("compare", key)
         if record and record.params.get("near"):
             return record.params["near"]["measure"], record.params["ngram_words"]
     return None, None
 
 
 def _shingles(kept: str, removed: str, ngram_words: int) -> tuple[int, int, int]:
-    measured = features.measure(pa.array([kept, removed], pa.large_string()), variants=False)
-    hashes, offsets = minhash.shingles(measured.word_hashes, measured.word_offsets, ngram_words)
+    hashes, offsets = minhash.shingles(*word_hashes(pa.array([kept, removed], pa.large_string())), ngram_words)
     one, other = (np.unique(hashes[offsets[i] : offsets[i + 1]]) for i in range(2))
     return len(np.intersect1d(one, other, assume_unique=True)), len(one), len(other)
 
