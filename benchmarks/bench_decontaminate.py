@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.text_tables import table
 from gristmill.curation import decontaminate
-from gristmill.curation.benchmark_index import SHORT_WORDS, Index, count_words
+from gristmill.curation.benchmark_index import SHORT_WORDS, Index, count_words, together
 from gristmill.curation.benchmarks import Item, read_items
 from gristmill.curation.shards import read_batches
 
@@ -133,12 +133,14 @@ def benchmark_items(folder: Path) -> list[tuple[str, Item]]:
 
 
 def planted_texts(item: Item, ngram_words: int) -> Iterator[str]:
-    """What a copy of an item would hold: each of its texts that is long enough to be looked for."""
+    """What a copy of an item would hold: each of its texts that is long enough to be looked for, or all together."""
     counts = [count_words(text) for text in item.texts]
     question = next((place for place, count in enumerate(counts) if count >= SHORT_WORDS), None)
     for place, text in enumerate(item.texts):
         if counts[place] >= ngram_words or place == question:
             yield text
+    if question is None and count_words(whole := together(item)[1]) >= SHORT_WORDS:
+        yield whole
 
 
 def documents(arguments: argparse.Namespace) -> list[tuple[str, str]]:

@@ -4,7 +4,9 @@ So what is found does stand in the benchmark. Left out are n-grams that a benchm
 those with hardly any words in them (a calendar, a list of numbers).
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +18,7 @@ from gristmill.curation.letters import BREAK, letters, without_noise
 from gristmill.curation.words import mixed
 
 SHORT_WORDS = 8
-"""Items with fewer words match nothing: too many short questions are also ordinary sentences."""
+"""Strings with fewer words match nothing: too many short questions are also ordinary sentences."""
 
 COMMON_ITEMS = 10
 COMMON_SHARE = 0.01
@@ -29,17 +31,20 @@ _MAX_REPEATS = 3
 _MIN_LETTERS = 24
 """Letters and digits that a text without a telling n-gram must have to be looked for as a whole."""
 
+_ID = re.compile(r"\S*[\d_/]\S*")
+"""What an item may be called in its file: no white space, and a digit or such a mark."""
+
 _PREFIXES = (8, 16, 32)
 """Letters that are looked up first: the longest of these that an n-gram has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A string of a benchmark that is looked for."""
+    """A string of a benchmark that is looked for, or the strings of a short item `together`."""
 
     benchmark: str
     item: int
-    field: str
+    field: str  # "question", or of several the first and the last: "question-choices.3"
     num_words: int
 
 
@@ -48,7 +53,7 @@ class Coverage:
     """How much of a benchmark can be found at all."""
 
     items: int
-    short: int  # without a string of SHORT_WORDS words
+    short: int  # without SHORT_WORDS words in a string, or in its strings together
     common: int  # whose n-grams are all prompts, or hold hardly any words
 
 
@@ -85,6 +90,7 @@ def index_of(items: Iterable[Item], ngram_words: int) -> Index:
     items = list(items)
     fields: list[Field] = []
     texts: list[str] = []
+    labels = _labels(items)
     for item in items:
         for place, num_words in _searched([count_words(text) for text in item.texts], ngram_words):
             text = item.texts[place]
@@ -94,7 +100,14 @@ def index_of(items: Iterable[Item], ngram_words: int) -> Index:
             for variant in dict.fromkeys(variants):
                 fields.append(Field(item.benchmark, item.number, item.fields[place], num_words))
                 texts.append(variant)
-    code, field, start, end = _ngrams(fields, texts, ngram_words)
+    num_strings = len(texts)
+    for item in short_items(items):
+        field, *variants = together(item, labels)
+        for variant in dict.fromkeys(map(without_noise, variants)):
+            if (num_words := count_words(variant)) >= SHORT_WORDS:
+                fields.append(Field(item.benchmark, item.number, field, num_words))
+                texts.append(variant)
+    code, field, start, end = _ngrams(fields, texts, ngram_words, num_strings)
     sums = prefix_sums(code)
     length = end - start
     hash_ = spans_hash(sums, start, length)
@@ -123,8 +136,52 @@ def _searched(counts: list[int], ngram_words: int) -> list[tuple[int, int]]:
     return [(place, n) for place, n in enumerate(counts) if n >= ngram_words or place == question]
 
 
-def _ngrams(fields: list[Field], texts: list[str], width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The letters of all texts; of each n-gram the field, its first letter, and the one behind its last."""
+def short_items(items: Iterable[Item]) -> Iterator[Item]:
+    """Items of which no string is long enough to be looked for by itself."""
+    return (item for item in items if all(count_words(text) < SHORT_WORDS for text in item.texts))
+
+
+def together(item: Item, labels: set[tuple[str, str]] = frozenset()) -> tuple[str, str, str]:
+    """The strings of an item from its question on, as one text: which they are ("question-choices.3"), the text, and
+    the same with a letter before each choice. `labels` are (benchmark, field) to leave out; what cannot be looked for
+    is ''.
+
+    >>> together(Item("a.csv", 0, ("An ecclesia is:", "a church", "an assembly", "B"), ("0", "1", "2", "3")))
+    ('0-2', 'An ecclesia is:\\na church\\nan assembly', 'An ecclesia is: (A) a church (B) an assembly')
+    """
+    parts = [
+        (field, text.strip())
+        for field, text in zip(item.fields, item.texts, strict=True)
+        if text.strip() and (item.benchmark, field) not in labels
+    ]
+    # An id before the question, and the letter of the answer behind the choices, are in no copy.
+    question = next((place for place, (_, text) in enumerate(parts) if not _ID.fullmatch(text)), len(parts))
+    parts = parts[question:]
+    if parts and len(parts[-1][1]) == 1 and parts[-1][1].isalpha():
+        parts.pop()
+    if len(parts) < 2:
+        return "", "", ""
+    question, *choices = [text for _, text in parts]
+    lettered = " ".join(f"({chr(ord('A') + number % 26)}) {choice}" for number, choice in enumerate(choices))
+    return f"{parts[0][0]}-{parts[-1][0]}", "\n".join((question, *choices)), f"{question} {lettered}"
+
+
+def _labels(items: Sequence[Item]) -> set[tuple[str, str]]:
+    """Benchmark and field of what is the same in ten items on average, such as a subject and the letter of an answer."""
+    values: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in items:
+        for field, text in zip(item.fields, item.texts, strict=True):
+            values[item.benchmark, field].append(text)
+    return {key for key, texts in values.items() if 10 * len(set(texts)) <= len(texts)}
+
+
+def _ngrams(
+    fields: list[Field], texts: list[str], width: int, num_strings: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The letters of all texts; of each n-gram the field, its first letter, and the one behind its last.
+
+    From `num_strings` on texts are short items `together`.
+    """
     parts = [letters(text) for text in texts]
     sizes = np.array([len(part.code) for part in parts], np.int64)
     begins = np.cumsum(sizes) - sizes
@@ -150,8 +207,11 @@ def _ngrams(fields: list[Field], texts: list[str], width: int) -> tuple[np.ndarr
     rest = np.setdiff1d(once[(counts[once] >= SHORT_WORDS) & (times <= _MAX_REPEATS)], field)
     told = np.append(0, np.cumsum(vocabulary != 0))
     telling = told[first[rest] + counts[rest]] - told[first[rest]]
-    rest = rest[(counts[rest] < width) | (telling > 0) & (sizes[rest] >= _MIN_LETTERS)]
-    parts_of, part = _parts(vocabulary, first, counts, rest[(counts[rest] < width) & (counts[rest] > SHORT_WORDS)])
+    question = (counts[rest] < width) & (rest < num_strings)
+    some = np.where(rest < num_strings, telling > 0, 2 * telling >= counts[rest])
+    rest = rest[question | some & (sizes[rest] >= _MIN_LETTERS)]
+    short = rest[(counts[rest] < width) & (counts[rest] > SHORT_WORDS) & (rest < num_strings)]
+    parts_of, part = _parts(vocabulary, first, counts, short)
     return (
         code,
         np.concatenate((field, rest, parts_of)),

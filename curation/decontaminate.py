@@ -3,7 +3,7 @@
 Any 13 words that stand in a benchmark in the same order count as leaked (Brown et al. 2020, appendix C), whatever their
 case, punctuation, spacing, markup or numbering: letters and digits are compared (`letters`), so that it does not matter
 where a copy puts spaces and hyphens either. `benchmark_index` says which n-grams do not count. Of a question of 8 to 12
-words, 8 in a row do.
+words, 8 in a row do; a shorter one counts together with its choices.
 """
 
 import re
@@ -19,7 +19,7 @@ from gristmill.curation.benchmarks import Item, read_items
 from gristmill.curation.documents import UnreadableFile
 from gristmill.curation.letters import BREAK, BREAK_CODE, Letters, letters, without_noise
 
-VERSION = 3
+VERSION = 4
 """Bumped when the same text would get other passages."""
 
 PIECE = 1 << 19
@@ -63,7 +63,7 @@ class Passage:
     end: int
     benchmark: str
     item: int  # its number in the benchmark, from 0
-    field: str  # of the item: "question", "choices.2", or the column of a CSV file, from 0
+    field: str  # of the item: "question", "choices.2", or the column of a CSV file, from 0; "0-4": together
     words: int  # of the document that stand in the item
     field_words: int  # of the whole string in the benchmark
 

@@ -233,6 +233,50 @@ def test_what_cannot_be_found_is_counted():
     assert index.coverage == {"c.jsonl": benchmark_index.Coverage(items=3, short=1, common=1)}
 
 
+ECCLESIA = {
+    "id": "food/7",
+    "question": "An ecclesia is:",
+    "choices": ["a church at the coast", "the assembly of citizens", "any sort of white cheese", "a ship with oars"],
+    "answer": "B",
+}
+"""An item all of whose strings are shorter than 8 words."""
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "An ecclesia is:\na church at the coast\nthe assembly of citizens\nany sort of white cheese\na ship with oars",
+        "An ecclesia is:\nA. a church at the coast\nB. the assembly of citizens\nC. any sort of white cheese\nD. a ship with oars",
+        "AN ECCLESIA IS (A) a church at the coast (B) the assembly of citizens (C) any sort of white cheese (D) a ship with oars",
+    ],
+)
+def test_an_item_of_short_strings_is_found_as_a_whole(copied):
+    index = build_index([("g.jsonl", io.BytesIO(json.dumps(ECCLESIA).encode()))])
+    assert index.coverage == {"g.jsonl": benchmark_index.Coverage(items=1, short=0, common=0)}
+    [hit] = find([CLEAN + copied + "\n" + CLEAN], index)
+    assert {passage.field for passage in hit.passages} == {"question-choices.3"}
+    [cut] = hit.cuts
+    assert hit.leaked >= 19
+    assert cut[1] - cut[0] >= len(copied) - 4
+    for part in [ECCLESIA["question"], *ECCLESIA["choices"], "An ecclesia is: the assembly of citizens"]:
+        assert leaked(CLEAN + part + " " + CLEAN, index) == []
+
+
+def test_labels_of_items_are_in_no_copy():
+    question = "Which {0} of {0} is {0}?"
+    rows = [question.format(f"sea{n}") + f",biology,first {n} here,second {n} there,third {n} now,A" for n in range(20)]
+    index = build_index([("s.csv", io.BytesIO("\n".join(rows).encode()))])
+    copied = "Which sea4 of sea4 is sea4?\nfirst 4 here\nsecond 4 there\nthird 4 now"
+    assert leaked(CLEAN + copied + "\n" + CLEAN, index) == [copied]
+
+
+def test_a_short_sum_and_its_choices_are_no_leak():
+    rows = b"A question that is long enough to be found,x\nWhat is 3 + 4?,5,6,7,8,C"
+    index = build_index([("n.csv", io.BytesIO(rows))])
+    assert leaked("What is 3 + 4? 5 6 7 8", index) == []
+    assert index.coverage["n.csv"].common == 1
+
+
 def test_sums_match_as_a_whole():
     sums = "70 - 30 = 40 coins and 70 + 40 = 110 and 110 - 7 = 103 and 103 * 2 = 206"
     index = build_index([("n.jsonl", benchmark(sums))])
