@@ -38,6 +38,7 @@ _SEE = re.compile(r"\b(?:see|cf)\.?\s\Z", re.IGNORECASE)
 def addresses_among(text: str, matches: Sequence[re.Match]) -> Iterator[re.Match]:
     """Those of some dotted numbers, in order, that are no version, section or the like. Time is linear in the matches."""
     small = [_is_small(match[0]) for match in matches]
+    numbered = [bool(_NUMBERED.search(text[max(0, match.start() - 24) : match.start()])) for match in matches]
     end, last = 0, ""
     for place, match in enumerate(matches):
         before = text[max(end, match.start() - _REACH) : match.start()]
@@ -47,7 +48,8 @@ def addresses_among(text: str, matches: Sequence[re.Match]) -> Iterator[re.Match
         elif not small[place] or (listed and last == "address"):
             last = "address"
         else:
-            beside = [matches[one] for one in (place - 1, place + 1) if 0 <= one < len(matches) and not small[one]]
+            near = (one for one in (place - 1, place + 1) if 0 <= one < len(matches))
+            beside = [matches[one] for one in near if not small[one] and not numbered[one]]
             hinted = _HINT_BEFORE.search(before.rpartition("\n")[2]) or _HINT_AFTER.match(text, match.end())
             told = hinted or any(_same_line(text, match, other) for other in beside)
             last = "address" if told and not _SEE.search(before) else "small"

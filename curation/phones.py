@@ -63,6 +63,11 @@ _LOOSE_LABELS = re.compile(r"mobile|mobil|cell|cellular|call|fon|handy", re.IGNO
 _YEARS = re.compile(
     r"(?:1[5-9]|20)\d\d\D{1,3}(?:1[5-9]|20)?\d\d|(?:1[5-9]|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:1[5-9]|20)\d\d"
 )
+_DATE_BEHIND = re.compile(
+    r"(?<=\d)[ \u00a0]{1,3}(?=(?:19|20)\d\d([-./])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d))"
+)
+"""What stands between a number and the date of a log's line."""
+
 _REFERENCE = re.compile(
     r"(?:\b(?:is[bs]n|doi|no|nr|id|part|order|sku|upc|ean|case|bug|issue|model|serial|version)\b[.:#\s]{0,3}|#|§)\Z",
     re.IGNORECASE,
@@ -93,10 +98,12 @@ def phone_numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _labelled(text: str, start: int, end: int, others: list[int]) -> Iterator[tuple[int, int]]:
-    """Numbers after words such as "Phone" that end before one of the other numbers starts."""
+    """Numbers after words such as "Phone" that end before one of the other numbers, or a date, starts."""
     for match in _LABELLED.finditer(text, start, end):
         first, behind = match.span("number")
         limit = min((other for other in others if first < other < behind), default=end)
+        if date := _DATE_BEHIND.search(text, first, min(behind + 10, end)):  # a date is as long
+            limit = min(limit, date.start())
         if limit < behind and (shorter := _LABELLED.match(text, match.start(), limit)):
             match = shorter
         if _follows_label(match):

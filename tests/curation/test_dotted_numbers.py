@@ -25,6 +25,8 @@ masked = masking(*KINDS)
         "EC 3.4.21.4 (trypsin) and EC 2.7.11.101",
         "a dental formula of 1.1.3.3",
         "[06:39] <anna> 2.0.0.1 on Edgy",
+        "OpenSSL 1.0.2.7 release 93.184.216.34",
+        "release 93.184.216.34 of 1.0.2.7",
     ],
 )
 def test_versions_and_sections_stay(text):

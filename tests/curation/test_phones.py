@@ -58,6 +58,8 @@ def test_a_number_in_a_clear_form_is_masked(number, around):
         "电话：{010-6552-9988}",
         "TEL {+49 30 9599 8099}",
         "{905-525-9140}x23604",
+        "tel {555-1234} 2012-05-06 12:34:56",
+        "Tel.: {0228 8491 4444} 2019/12/31",
     ],
 )
 def test_a_telling_word_allows_the_form_of_any_country(text):
