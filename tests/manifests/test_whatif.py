@@ -97,7 +97,7 @@ def kept(loaded: schema.Loaded, root: Path, dedup: bool) -> set[str]:
     for (source, name), record in context.records["filter"].items():
         paths = [record.folder / "verdicts.arrow"]
         if dedup and "dedup" not in loaded.manifest.sources[source].skip:
-            paths.append(context.records["dedup"][(None, "dedup")].folder / source / name / "duplicates.arrow")
+            paths.append(context.records["dedup"][(source, name)].folder / "duplicates.arrow")
         tables = [shards.read_table(path, ["id", "rule"]).to_pylist() for path in paths]
         found |= {rows[0]["id"] for rows in zip(*tables, strict=True) if all(row["rule"] is None for row in rows)}
     return found
