@@ -50,6 +50,12 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
             yield reader.get_batch(number)
 
 
+def read_batch(path: Path, number: int) -> pa.RecordBatch:
+    """One record batch of an Arrow IPC file; nothing else is read."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).get_batch(number)
+
+
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A whole Arrow IPC file as a table, its columns in the order asked for; for what is small beside the texts."""
     with pa.memory_map(str(path)) as source:
