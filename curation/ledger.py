@@ -146,3 +146,11 @@ def masked_counts(table: pa.Table) -> dict[str, int]:
     kept = table.filter(pc.equal(table["status"], "kept"))
     sums = {name.removeprefix("num_pii_"): pc.sum(kept[name]).as_py() for name in PII_COUNTS}
     return {kind: number for kind, number in sums.items() if number}
+
+
+def cut_counts(table: pa.Table) -> dict[str, int]:
+    """How many cuts of each rule against repeated passages (`dedup.line` ...) the kept documents of a ledger have."""
+    kept = table.filter(pc.equal(table["status"], "kept"))["edits"].combine_chunks()
+    rules = pc.struct_field(pc.list_flatten(kept), "rule")
+    found = pc.value_counts(rules.filter(pc.starts_with(rules, "dedup."))).to_pylist()
+    return {one["values"]: one["counts"] for one in sorted(found, key=lambda one: one["values"])}

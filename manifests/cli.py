@@ -265,6 +265,11 @@ def status(manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS
         for name, c in found["sources"].items():
             masked.add_row(name, ", ".join(f"{kind} {n:,}" for kind, n in c["masked"].items()))
         console.print(masked)
+    if any(c["cut"] for c in found["sources"].values()):
+        cut = Table("source", "cut from kept documents", title_justify="left")
+        for name, c in found["sources"].items():
+            cut.add_row(name, ", ".join(f"{rule} {n:,}" for rule, n in c["cut"].items()))
+        console.print(cut)
     for name, c in found["sources"].items():
         if c["silent_rules"]:
             console.print(f"sources.{name}: rules that no document fails: {', '.join(c['silent_rules'])}", markup=False)

@@ -52,6 +52,7 @@ def source_counts(records: Mapping[str, Iterable[Record]], source: str, lost: It
         "documents": documents,
         "kept": documents - dropped.total(),
         "dropped": dict(sorted(dropped.items())),
+        "cut": total(steps.get("shards", [])).get("cut", {}),
         "masked": total(steps.get("shards", [])).get("masked", {}),
         "silent_rules": [rule for rule, n in failed.items() if not n] if documents else [],
         "bytes": total(steps.get("shards", [])).get("bytes", 0),

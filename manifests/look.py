@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.curation import columns, pii, secrets
+from gristmill.curation.dedup import repeat_table
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.ledger import read_file, read_rules
 from gristmill.curation.rules import Rule, shown, unknown
@@ -112,6 +113,8 @@ def _active(loaded: Loaded, source: str, languages: bool) -> Iterator[str]:
     if curate.dedup and "dedup" not in skip:
         asked = {"exact": curate.dedup.exact, "near": curate.dedup.near, "url": curate.dedup.url}
         yield from (f"dedup.{name}" for name, on in asked.items() if on)
+        if loaded.manifest.sources[source].compares_passages:
+            yield from (rule for kind, rule in repeat_table.RULES.items() if getattr(curate.dedup, kind) is not None)
     if curate.decontaminate and "decontaminate" not in skip:
         yield from ("decontaminate", "decontaminate.overlap")
     if curate.pii and "pii" not in skip:

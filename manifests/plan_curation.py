@@ -164,7 +164,7 @@ def _features_beside(source: Source) -> dict[str, list[str]]:
     return found
 
 
-def _verdict_files(context: Context, source: Source, source_name: str, name: str, step: str) -> list[Input]:
+def verdict_files(context: Context, source: Source, source_name: str, name: str, step: str) -> list[Input]:
     """The verdicts of the steps before `step`, for one unit; only this unit's part of the global ones."""
     files = [
         context.record("extract", source_name, name).output("texts.arrow"),
@@ -174,6 +174,8 @@ def _verdict_files(context: Context, source: Source, source_name: str, name: str
         files.append(context.record("filter", source_name, name).output("values.arrow"))
     if deduplicates(context.loaded) and "dedup" not in source.skip:
         files.append(context.record("dedup", source_name, name).output(dedup.VERDICTS))
+    if step == "shards" and "cuts" in context.step_names and source.compares_passages:
+        files.append(context.record("cuts", source_name, name).output("repeats.parquet"))
     if step == "shards" and context.manifest.curate.decontaminate and "decontaminate" not in source.skip:
         files.append(context.record("decontaminate", source_name, name).output("hits.arrow"))
     return files
@@ -185,7 +187,7 @@ def plan_decontaminate(context: Context) -> Iterator[Planned]:
     benchmarks = [Input(f"benchmark/{f.locator}", f.path, context.digests.of(f), 0) for f in found]
 
     def one(source_name: str, source: Source, name: str) -> Unit:
-        files = _verdict_files(context, source, source_name, name, "decontaminate")
+        files = verdict_files(context, source, source_name, name, "decontaminate")
         version = steps.decontamination.VERSION
         return unit(
             context,
@@ -211,7 +213,7 @@ def plan_shards(context: Context) -> Iterator[Planned]:
             "cut_lines": rules_of(source)["cut_lines"],
             "pii": context.manifest.curate.pii if "pii" not in source.skip else None,
         }
-        files = _verdict_files(context, source, source_name, name, "shards")
+        files = verdict_files(context, source, source_name, name, "shards")
         files += [extracted.output("dropped.arrow"), measured.output("features.arrow")]
         if scored_sources(context.loaded):
             # All ledgers of a run have the same columns, with nulls where a source skips the step.

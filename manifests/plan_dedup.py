@@ -20,6 +20,16 @@ def deduplicates(loaded: Loaded) -> bool:
     return params is not None and takes_part and (params.exact or params.url or params.near is not None)
 
 
+def check_scope(context: Context) -> None:
+    """Raises ManifestError for a path component that no file's path has."""
+    scope = context.manifest.curate.dedup.scope
+    if scope not in ("all", "source"):
+        files = [p.file.locator for groups in context.groups.values() for g in groups for p in g.pieces]
+        if not any(dedup_scope.scope_of(scope, "", locator) for locator in files):
+            what = f"{scope!r} is neither all nor source, and no folder of any file is called so; write a pattern such as CC-MAIN-*"
+            raise context.loaded.error(("curate", "dedup", "scope"), what)
+
+
 def _rules(context: Context) -> dict:
     """What all steps of deduplication depend on."""
     params = context.manifest.curate.dedup
@@ -37,11 +47,7 @@ def _labels(parts: list[Participant]) -> list[tuple[str, str]]:
 
 def plan_links(context: Context) -> Iterator[Planned]:
     params = context.manifest.curate.dedup
-    if params.scope not in ("all", "source"):
-        files = [p.file.locator for groups in context.groups.values() for g in groups for p in g.pieces]
-        if not any(dedup_scope.scope_of(params.scope, "", locator) for locator in files):
-            what = f"{params.scope!r} is neither all nor source, and no folder of any file is called so; write a pattern such as CC-MAIN-*"
-            raise context.loaded.error(("curate", "dedup", "scope"), what)
+    check_scope(context)
     try:
         parts = participants(context)
     except NotYet as missing:

@@ -74,6 +74,10 @@ def numbers(counts: Mapping[str, object]) -> str:
         "records",
         "documents",
         "kept",
+        "lines",
+        "paragraphs",
+        "substrings",
+        "repeats",
         "tokens",
         "rows",
         "vocab_size",
@@ -89,6 +93,8 @@ def numbers(counts: Mapping[str, object]) -> str:
     ]
     for name, n in dict(counts.get("with_score", {})).items():
         parts.append(f"{name} of {n:,} in {n + counts['without_score'][name]:,} texts")
+    if cut := counts.get("cut"):
+        parts.append("cut by " + ", ".join(f"{rule} {n:,}" for rule, n in cut.items()))
     dropped = counts.get("dropped")
     if isinstance(dropped, Mapping) and dropped:
         top = sorted(dropped.items(), key=lambda item: -item[1])[:3]

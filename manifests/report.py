@@ -51,7 +51,9 @@ def render(
         "<h2>Languages</h2>" + _languages(ledgers, colours),
     ]
     if any(source["masked"] for source in sources.values()):
-        parts.append("<h2>Masked in kept documents</h2>" + _masked(sources, colours))
+        parts.append("<h2>Masked in kept documents</h2>" + _edited(sources, colours, "masked"))
+    if any(source.get("cut") for source in sources.values()):
+        parts.append("<h2>Repeated passages cut from kept documents</h2>" + _edited(sources, colours, "cut"))
     if facts.get("scores"):
         parts.append("<h2>Scores</h2>" + _scores(facts))
     if any(source.get("buckets") for source in sources.values()):
@@ -155,11 +157,11 @@ def _languages(ledgers: Sequence[tuple[str, pa.Table]], colours: Mapping[str, st
     return "<p>Kept documents by language.</p>" + stacked_bars(shown, colours)
 
 
-def _masked(sources: Mapping[str, Mapping], colours: Mapping[str, str]) -> str:
-    """How often each kind of personal data was masked, by source."""
+def _edited(sources: Mapping[str, Mapping], colours: Mapping[str, str], how: str) -> str:
+    """How often each kind of personal data was masked, or of repeated passages cut, by source."""
     kinds: dict[str, dict[str, int]] = {}
     for source, c in sources.items():
-        for kind, n in c["masked"].items():
+        for kind, n in c[how].items():
             kinds.setdefault(kind, {})[source] = n
     return stacked_bars(dict(sorted(kinds.items(), key=lambda item: (-sum(item[1].values()), item[0]))), colours)
 

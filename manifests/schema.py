@@ -28,6 +28,7 @@ from gristmill.curation.blocklists import UrlLists
 from gristmill.curation.decontaminate import DecontaminateParams
 from gristmill.curation.dedup import banding, preference
 from gristmill.curation.dedup.banding import DuplicateParams
+from gristmill.curation.dedup.passages import PassageParams, SubstringParams
 from gristmill.curation.documents import KINDS
 from gristmill.curation.language import LanguageParams
 from gristmill.curation.minhash import SignatureParams
@@ -54,11 +55,13 @@ for params in (
     ScoreFiles,
     BucketParams,
     MissingBucket,
+    PassageParams,
+    SubstringParams,
 ):
     params.__pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-SKIPPABLE = ("language", "score", "filters", "dedup", "decontaminate", "pii")
-"""Steps that one source can be left out of."""
+SKIPPABLE = ("language", "score", "filters", "dedup", "repeats", "decontaminate", "pii")
+"""Steps that one source can be left out of; `repeats`: those against repeated lines, paragraphs and runs of words."""
 
 
 @functools.cache
@@ -163,6 +166,11 @@ class Source(Strict):
         return [*(rule.feature for rule in rules), *([self.buckets.by] if self.buckets else [])]
 
     @property
+    def compares_passages(self) -> bool:
+        """Whether lines, paragraphs and runs of words are compared: not those of code, no line of which stands alone."""
+        return not {"dedup", "repeats"} & set(self.skip) and self.kind != "code"
+
+    @property
     def own_reader(self) -> bool:
         """Whether `kind` is a function of the manifest's author."""
         return ":" in self.kind
@@ -230,6 +238,12 @@ class Dedup(Strict):
     """Remove documents whose address means the same page: without scheme, `www.`, tracking parameters and the like."""
     near: Near | None = Near()
     """Remove near duplicates; null: none."""
+    lines: PassageParams | None = None
+    """Cut lines that another document has too, or the same one before; {} with the defaults, null: none."""
+    paragraphs: PassageParams | None = None
+    """Cut paragraphs, lines with no blank one between them, in the same way; null: none."""
+    substrings: SubstringParams | None = None
+    """Cut runs of words that stand elsewhere too, wherever they begin and end; null: none."""
     prefer: list[str] = []
     """Sources whose copy is kept, best first; those not named come after, in order of the manifest, or, with `quality`,
     all on one level."""
@@ -417,6 +431,12 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
                     ("curate", "dedup", "prefer"),
                     f"there is no source {name!r}{meant(name, manifest.sources)}",
                 )
+            )
+    for name in ("lines", "paragraphs", "substrings") if dedup and dedup.index else ():
+        if getattr(dedup, name) is not None:
+            what = "is not possible with an index: what other manifests cut later would change texts that are written already; "
+            problems.append(
+                (("curate", "dedup", name), f"{what}put all sources into one manifest, or remove one of the two")
             )
     problems += _dedup_problems(manifest) if dedup else []
     weighted = [name for name, source in manifest.sources.items() if source.weight is not None]

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from gristmill.curation import decontaminate as decontamination
 from gristmill.curation import features, language, leaks, ledger, minhash, own, pii, shards
 from gristmill.curation.decontaminate import DecontaminateParams
+from gristmill.curation.dedup import repeat_table
 from gristmill.curation.documents import DOCUMENT_SCHEMA, ReadOptions, content_hash
 from gristmill.curation.edits import EDIT_TYPE, Edit, apply
 from gristmill.curation.extract import RawPiece, params_class
@@ -200,6 +201,9 @@ def shard(unit: Unit, out: Path) -> Counts:
     leaked = (
         shards.read_table(unit.path("hits.arrow"), ["cuts"])["cuts"].to_pylist() if _has(unit, "hits.arrow") else None
     )
+    repeated = (
+        repeat_table.read(unit.path(repeat_table.FILE), measured.num_rows) if _has(unit, repeat_table.FILE) else None
+    )
     masks = PiiParams(**unit.params["pii"]) if unit.params["pii"] else None
     known = measured.select(["language", "language_score", "content_hash"]).to_pylist()
     edits: list[list[Edit] | None] = [None] * measured.num_rows
@@ -216,6 +220,7 @@ def shard(unit: Unit, out: Path) -> Counts:
                 text = text_row["text"]
                 edits[row] = [
                     *(Edit(s["start"], s["end"], "", line_rule) for s in (lines[row] if lines else ())),
+                    *(Edit(s["start"], s["end"], "", s["rule"]) for s in (repeated[row] if repeated else ())),
                     *(Edit(s["start"], s["end"], "", "decontaminate") for s in (leaked[row] if leaked else ())),
                     *(pii.find(text, masks) if masks else ()),
                 ]
@@ -234,6 +239,7 @@ def shard(unit: Unit, out: Path) -> Counts:
     table = _ledger(unit, measured, verdicts, edits)
     ledger.write_ledger(out / "ledger.parquet", table, shards.metadata(unit.path("values.arrow"))[ledger.RULES])
     counts = {**ledger.verdict_counts(table), "bytes": kept_bytes, "shard_documents": kept}
+    counts |= {"cut": ledger.cut_counts(table)} if repeated is not None else {}
     return counts | ({"masked": ledger.masked_counts(table)} if masks else {})
 
 

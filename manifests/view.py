@@ -33,6 +33,8 @@ def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | 
         return {"duplicates": {f"{r.source}/{r.name}.parquet": r.folder / PAIRS for r in own}}
     if step == "decontaminate":
         return {"decontamination": {f"{r.source}/{r.name}.parquet": r.folder / "leaks.parquet" for r in records}}
+    if step == "cuts":
+        return {"repeats": {f"{r.source}/{r.name}.parquet": r.folder / "repeats.parquet" for r in records}}
     if step == "tokens":
         return {"tokens": {f"{r.source}/{r.name}.arrow": r.folder / "tokens.arrow" for r in records}}
     if step == "pretrain":  # the last checkpoint, in a folder that every litgpt command works on

@@ -23,6 +23,7 @@ from gristmill.manifests.pipeline import pipeline
 from gristmill.manifests.plan_curation import rules_of
 from gristmill.manifests.plan_dedup import STEPS as DEDUP_STEPS
 from gristmill.manifests.plan_dedup import deduplicates
+from gristmill.manifests.plan_repeats import asked
 from gristmill.manifests.planning import Context
 from gristmill.manifests.runner import Place
 from gristmill.manifests.schema import Loaded
@@ -245,10 +246,12 @@ def _uncounted(loaded: Loaded, after: Loaded, dedup: bool) -> Iterator[str]:
             if name not in COUNTED["source"] and getattr(then, name) != getattr(now, name):
                 yield f"{source}.{name}: {says}"
         for step in sorted({*then.skip} ^ {*now.skip}):
-            if step in ("pii", "decontaminate") or (step == "dedup" and not dedup):
+            if step in ("pii", "decontaminate", "repeats") or (step == "dedup" and not dedup):
                 yield f"{source}.skip: {step}: {says}"
         if rules_of(then)["cut_lines"] != rules_of(now)["cut_lines"]:
             yield f"{source}.filters: cut_lines changes texts, not verdicts: its effect on tokens is not counted"
+    if asked(loaded) or asked(after):
+        yield "what repeated lines, paragraphs and runs of words lose changes texts, not verdicts: it is not counted"
     if before_m.curate.decontaminate or after_m.curate.decontaminate:
         yield "decontamination is not counted"
 

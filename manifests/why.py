@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gristmill.curation.dedup import repeat_table
 from gristmill.curation.ledger import VERDICT_FIELDS, read_file, read_rules
 from gristmill.curation.rules import Rule, shown
 from gristmill.tokenizer.buckets import bucket_of
@@ -70,9 +71,7 @@ def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
         yield f"kept, in {run / 'shards' / row['source']}"
         if (row["cluster_size"] or 1) > 1:
             yield f"  instead of {row['cluster_size'] - 1} duplicates of it"
-        for edit in row["edits"] or ():
-            what = f"masked as {edit['replacement']}" if edit["replacement"] else "cut"
-            yield f"  characters {edit['start']} to {edit['end']} {what} by {edit['rule']}"
+        yield from _edits(run, row)
     else:
         numbers = "" if row["value"] is None else f": {row['value']:.6g}"
         if row["threshold"] is not None:
@@ -85,6 +84,7 @@ def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
             yield from (_failure(rules[label], row) for label in row["failed"][1:] if label in rules)
         if row["duplicate_of"]:
             yield f"  kept instead: {row['duplicate_of']}"
+        yield from _edits(run, row)
     for leak in row.get("leaks") or ():
         yield f"  characters {leak['start']} to {leak['end']}: {leak['words']} of {leak['field_words']} words of"
         yield f"    {leak['benchmark']}, item {leak['item']}, field {leak['field']}"
@@ -94,6 +94,22 @@ def _story(run: Path, row: dict, rules: Mapping[str, Rule]) -> Iterable[str]:
         yield "features"
         for name, value in features.items():
             yield f"  {name:<32} {value:.6g}" if isinstance(value, float) else f"  {name:<32} {value}"
+
+
+def _edits(run: Path, row: dict) -> Iterable[str]:
+    """What was cut or masked, and of a repeated passage, where it stands already."""
+    edits = row["edits"] or ()
+    repeats = repeat_table.of_document(run / "repeats" / row["source"], row["id"]) if edits else {}
+    for edit in edits:
+        what = f"masked as {edit['replacement']}" if edit["replacement"] else "cut"
+        yield f"  characters {edit['start']} to {edit['end']} {what} by {edit['rule']}"
+        if first := repeats.get((edit["rule"], edit["start"], edit["end"])):
+            many = (
+                f"{first['passages']:,} passages of {first['words']:,} words"
+                if first["passages"] > 1
+                else f"{first['words']:,} words"
+            )
+            yield f"    {many}, first in {first['repeats']}, characters {first['repeats_start']} to {first['repeats_end']}"
 
 
 def _failure(rule: Rule, row: dict) -> str:
