@@ -76,12 +76,6 @@ def _ranges(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return np.arange(counts.sum()) + np.repeat(start - np.cumsum(counts) + counts, counts)
 
 
-def _distinct(document: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs without repeats, ordered by document, then other."""
-    pairs = np.unique(document.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64))
-    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
-
-
 class Buckets:
     """Who shares a bucket with whom, and which members have been kept so far (at most BUCKET_KEPT in each)."""
 
@@ -95,6 +89,7 @@ class Buckets:
         bucket = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         self._bucket = bucket[place]  # of each membership, ordered by document
         self._first = np.searchsorted(member[place], np.arange(member.max(initial=-1) + 2))
+        self._seen = np.full(len(self._first) - 1, -1, np.int64)
 
     def _of(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Memberships of some documents, ordered by bucket, then document; and where in them each one's bucket starts."""
@@ -112,16 +107,24 @@ class Buckets:
         return self._member[inner], self._member[np.flatnonzero(inner) - 1]
 
     def with_kept(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each document with the kept ones in its buckets."""
-        document, bucket, _ = self._of(documents)
-        start, count = self._offsets[bucket], self._num_kept[bucket]
-        return _distinct(np.repeat(document, count), self._kept[_ranges(start, start + count)])
+        """Each document with the kept ones in its buckets. Documents come in order."""
+        from gristmill.curation.dedup import pair_kernels
+
+        low, high = self._first[documents], self._first[documents + 1]
+        bucket = self._bucket[_ranges(low, high)]
+        begin, last = self._offsets[bucket], np.cumsum(high - low)
+        end = begin + self._num_kept[bucket]
+        return pair_kernels.met(documents, last - (high - low), last, begin, end, self._kept, self._seen)
 
     def among(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each document with those of the others that share a bucket and are preferred to it."""
-        document, _, start = self._of(documents)
-        here = np.arange(len(document))
-        return _distinct(np.repeat(document, here - start), document[_ranges(start, here)])
+        """Each document with those of the others that share a bucket and are preferred to it. Documents come in order."""
+        from gristmill.curation.dedup import pair_kernels
+
+        member, _, begin = self._of(documents)
+        place = np.argsort(member, kind="stable")
+        last = np.cumsum(self._first[documents + 1] - self._first[documents])
+        first = np.concatenate(([0], last[:-1]))[: len(last)]
+        return pair_kernels.met(documents, first, last, begin[place], place, member, self._seen)
 
     def keep(self, documents: np.ndarray) -> None:
         """Enter documents as kept; they come by preference."""

@@ -29,7 +29,6 @@ SHINGLES_HELD = 1 << 26
 """Shingles kept in memory, 512 MB; more at once only if two documents alone have more. Does not change the result."""
 
 Shingles = Callable[[np.ndarray], Sequence[np.ndarray]]
-Measure = Callable[[np.ndarray, np.ndarray], float]
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +213,7 @@ class Verifier:
         contained = params.measure == "containment"
         if contained:  # a short text in a long one agrees with it in few places
             self._least_matches = 0
-        self._shingles = ShingleStore(shingles_of, len(groups), _containment if contained else _jaccard)
+        self._shingles = ShingleStore(shingles_of, len(groups), contained)
 
     def expect(self, document: np.ndarray, other: np.ndarray) -> None:
         """Announce pairs whose shingles may be asked for, so that few calls fetch them."""
@@ -239,11 +238,10 @@ class Verifier:
 
     def _plausible(self, document: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The pairs of one group whose signatures agree in about as many places as similar ones do."""
+        from gristmill.curation.dedup import pair_kernels
+
         likely = self._groups[document] == self._groups[other]
-        for begin in range(0, len(document), 1 << 15):
-            some = slice(begin, begin + (1 << 15))
-            matches = np.count_nonzero(self._bytes[document[some]] == self._bytes[other[some]], axis=1)
-            likely[some] &= matches >= self._least_matches
+        likely &= pair_kernels.agreements(self._bytes, document, other) >= self._least_matches
         return document[likely], other[likely]
 
     def decide(self, document: np.ndarray, other: np.ndarray) -> None:
@@ -275,11 +273,14 @@ class Verifier:
 class ShingleStore:
     """Shingle sets of documents 0..D-1, fetched in few large calls and held while they fit."""
 
-    def __init__(self, shingles_of: Shingles, num_documents: int, measure: Measure):
+    def __init__(self, shingles_of: Shingles, num_documents: int, contained: bool):
         self._fetch = shingles_of
-        self._measure = measure
-        self._sets: dict[int, np.ndarray] = {}  # in order of arrival
+        self._contained = contained
+        self._items = np.empty(0, np.uint64)  # the sets end to end, in order of arrival
         self._held = 0  # shingles in all of them
+        self._start = np.zeros(num_documents, np.int64)
+        self._size = np.full(num_documents, -1, np.int64)  # -1: not here
+        self._here = np.zeros(0, np.int64)  # documents in order of arrival
         self._mean = SHINGLES_HELD / 1_024  # shingles of a document, as long as none is known: fetches 256 ahead
         self._fresh = np.ones(num_documents, bool)  # not fetched yet
         self._expected = np.zeros(num_documents, bool)
@@ -290,20 +291,28 @@ class ShingleStore:
         self._expected[documents] = True
 
     def similarity(self, document: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Exact similarity of each pair; 0 where one of them has no shingles."""
+        """Exact similarity of each pair, |A and B| / |A or B|, or / |A|; 0 where one of them has no shingles."""
+        from gristmill.curation.dedup import pair_kernels
+
         result = np.zeros(len(document))
-        step = max(1, int(SHINGLES_HELD / 4 / self._mean / 2))
-        for begin in range(0, len(document), step):
-            some = slice(begin, begin + step)
-            pairs = list(zip(document[some].tolist(), other[some].tolist(), strict=True))
-            self._load({number for pair in pairs for number in pair})
-            for place, (a, b) in enumerate(pairs, begin):
-                result[place] = self._measure(self._sets[a], self._sets[b])
+        begin = 0
+        while begin < len(document):
+            some = slice(begin, begin + max(1, int(SHINGLES_HELD / 4 / self._mean / 2)))
+            a, b = document[some], other[some]
+            self._load(np.unique(np.concatenate([a, b])))
+            common = pair_kernels.common(self._items, self._start, self._size, a, b)
+            size_a, size_b = self._size[a], self._size[b]
+            whole = size_a if self._contained else size_a + size_b - common
+            result[some] = common / np.maximum(whole, 1)
+            begin = some.stop
         return result
 
-    def _load(self, needed: set[int]) -> None:
-        missing = sorted(number for number in needed if number not in self._sets)
-        if not missing:
+    def _load(self, needed: np.ndarray) -> None:
+        """Have the sets of these documents, which come in order, each once."""
+        from gristmill.curation.dedup import pair_kernels
+
+        missing = needed[self._size[needed] < 0]
+        if not len(missing):
             return
         if self._fresh[missing].any():
             self._surprises += not self._expected[missing].all()
@@ -311,34 +320,36 @@ class ShingleStore:
                 self._expected[:] = True
             ahead = np.flatnonzero(self._fresh & self._expected)
             room = max(0, int(SHINGLES_HELD / 4 / self._mean) - len(missing))
-            missing = sorted({*missing, *ahead[ahead > missing[0]][:room].tolist()})
+            missing = np.union1d(missing, ahead[ahead > missing[0]][:room])
             self._fresh[missing] = False
-        for number, shingles in zip(missing, self._fetch(np.array(missing)), strict=True):
-            self._sets[number] = np.unique(shingles)
-            self._held += len(self._sets[number])
-        self._mean = max(1.0, self._held / len(self._sets))
-        if self._held > SHINGLES_HELD:
-            for number in [number for number in self._sets if number not in needed]:
-                self._held -= len(self._sets.pop(number))
-                if self._held <= SHINGLES_HELD / 2:
-                    break
+        fetched = self._fetch(missing)
+        items = np.concatenate([*fetched, np.zeros(0, np.uint64)])  # a copy of ours, to be ordered in place
+        sizes = pair_kernels.make_sets(items, np.cumsum([0, *map(len, fetched)]))
+        added = int(sizes.sum())
+        if self._held + added > SHINGLES_HELD:
+            self._forget(self._held + added - SHINGLES_HELD // 2, needed)
+        if self._held + added > len(self._items):  # what is not written to yet takes no memory
+            self._move_to(np.empty(max(self._held + added, SHINGLES_HELD), np.uint64), self._here)
+        self._items[self._held : self._held + added] = items[:added]
+        self._start[missing] = self._held + np.cumsum(sizes) - sizes
+        self._size[missing] = sizes
+        self._here = np.concatenate([self._here, missing])
+        self._held += added
+        self._mean = max(1.0, self._held / len(self._here))
 
+    def _forget(self, shingles: int, needed: np.ndarray) -> None:
+        """Let go of the sets that came first, so many shingles or all, except those that are needed."""
+        free = ~np.isin(self._here, needed)
+        before = np.cumsum(np.where(free, self._size[self._here], 0)) - self._size[self._here]
+        gone = free & (before < shingles)
+        self._size[self._here[gone]] = -1
+        self._move_to(np.empty(len(self._items), np.uint64), self._here[~gone])
 
-def _jaccard(a: np.ndarray, b: np.ndarray) -> float:
-    """|A and B| / |A or B| of two sets, each ordered and without repeats."""
-    common = _common(a, b)
-    return common / (len(a) + len(b) - common) if common else 0.0
+    def _move_to(self, items: np.ndarray, documents: np.ndarray) -> None:
+        from gristmill.curation.dedup import pair_kernels
 
-
-def _containment(a: np.ndarray, b: np.ndarray) -> float:
-    """|A and B| / |A| of two sets, each ordered and without repeats."""
-    return _common(a, b) / len(a) if len(a) else 0.0
-
-
-def _common(a: np.ndarray, b: np.ndarray) -> int:
-    if len(a) > len(b):
-        a, b = b, a
-    if not len(a):
-        return 0
-    place = np.searchsorted(b, a)
-    return int(np.count_nonzero(b[np.minimum(place, len(b) - 1)] == a))
+        sizes = self._size[documents]
+        start = np.cumsum(sizes) - sizes
+        pair_kernels.move(items, self._items, self._start[documents], sizes, start)
+        self._start[documents] = start
+        self._items, self._here, self._held = items, documents, int(sizes.sum())
