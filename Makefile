@@ -11,7 +11,7 @@ CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
 .PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid bench-decontaminate \
-  bench-features
+  bench-features bench-dedup bench-dedup-scale
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
@@ -64,7 +64,7 @@ $(PEERS)/.installed: benchmarks/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	@touch $@
 
-bench: bench-extract bench-sources bench-features
+bench: bench-extract bench-sources bench-features bench-dedup
 
 bench-extract: $(BIN)/.installed $(PEERS)/.installed
 	$(BIN)/python -m benchmarks.bench_extract $(if $(PAGES),--pages $(PAGES))
@@ -81,6 +81,13 @@ bench-decontaminate: $(BIN)/.installed $(PEERS)/.installed
 
 bench-features: $(BIN)/.installed $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench_features
+
+bench-dedup: $(BIN)/.installed $(PEERS)/.installed
+	$(BIN)/python -m benchmarks.bench_dedup
+
+# SIZES="10000 100000 1000000" documents; needs no data.
+bench-dedup-scale: $(BIN)/.installed
+	$(BIN)/python -m benchmarks.dedup_scale $(if $(SIZES),--sizes $(SIZES))
 
 clean:
 	rm -rf .venv $(PEERS) $(CACHE) build *.egg-info

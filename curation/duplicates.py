@@ -299,7 +299,8 @@ class ShingleStore:
         while begin < len(document):
             some = slice(begin, begin + max(1, int(SHINGLES_HELD / 4 / self._mean / 2)))
             a, b = document[some], other[some]
-            self._load(np.unique(np.concatenate([a, b])))
+            if (self._size[a] < 0).any() or (self._size[b] < 0).any():
+                self._load(np.unique(np.concatenate([a, b])))
             common = pair_kernels.common(self._items, self._start, self._size, a, b)
             size_a, size_b = self._size[a], self._size[b]
             whole = size_a if self._contained else size_a + size_b - common
