@@ -26,6 +26,9 @@ from benchmarks.text_tables import table
 PROJECT = Path(__file__).parents[1]
 FILE_DOCUMENTS = 25_000
 FRESH, EXACT, NEAR = 0.80, 0.02, 0.08  # the rest are pages of templates
+ESTIMATED, NODE_CORES = 1_000_000_000, 32
+"""The documents, and the machines, that the last table is about."""
+
 SAMPLE_S = 0.05
 """How often memory is looked at."""
 
@@ -60,7 +63,8 @@ def main() -> None:
             found[size], removed = measured(Path(folder), arguments.workers)
             print(f"removed: {removed}; {machine()}, {arguments.workers} workers\n\n{shown(found[size])}\n", flush=True)
     if len(found) > 1:
-        print(growth_section(found))
+        print(f"{growth_section(found)}\n")
+        print(estimate_section(found, arguments.workers))
     if arguments.out:
         numbers = {size: {step: asdict(cost) for step, cost in steps.items()} for size, steps in found.items()}
         arguments.out.write_text(json.dumps(numbers, indent=1) + "\n")
@@ -236,6 +240,23 @@ def growth_section(found: Mapping[int, Mapping[str, Cost]]) -> str:
     )
     head = ["step", "time ~ n^", "of the last two", "memory ~ n^", "of the last two"]
     return "How it grows, from " + " to ".join(f"{s:,}" for s in sizes) + ":\n\n" + table(head, rows)
+
+
+def estimate_section(found: Mapping[int, Mapping[str, Cost]], workers: int) -> str:
+    """What `ESTIMATED` documents would need: the largest run, on from there by each step's own growth, 1 at least.
+
+    All workers count as busy all the time, so that a step that has one at work is priced as if it had all.
+    """
+    sizes = sorted(found)
+    times = ESTIMATED / sizes[-1]
+    rows = []
+    for step, cost in found[sizes[-1]].items():
+        grows = max(1.0, exponent(sizes[-2:], [found[size][step].elapsed_s for size in sizes[-2:]]))
+        core_hours = cost.elapsed_s * workers * times**grows / 3600
+        rows.append([step, core_hours, core_hours / NODE_CORES / 24, cost.disk_mb * times / 1e6])
+    rows.append(["all", *(sum(row[column] for row in rows) for column in (1, 2, 3))])
+    head = ["step", "core hours", f"nodes of {NODE_CORES} cores for a day", "TB on disk"]
+    return f"What {ESTIMATED:,} documents would need:\n\n{table(head, rows)}"
 
 
 if __name__ == "__main__":
