@@ -21,7 +21,7 @@ from benchmarks.text_tables import table
 
 PROJECT = Path(__file__).parents[1]
 PEER_PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
-SLOW = ("datatrove", "text-dedup", "gristmill run")
+SLOW = ("datatrove", "text-dedup", "minhash-lsh-dedup", "gristmill run")
 """Run once; the others so often as `--runs` says."""
 REMOVES_BY = {"datatrove": "clusters, unverified", "text-dedup": "clusters, unverified", "rensa": "by estimate"} | {
     "gaoya": "by estimate",

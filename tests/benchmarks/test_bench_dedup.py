@@ -13,6 +13,7 @@ from benchmarks.dedup_tools import OURS, TOOLS, ngrams
 from benchmarks.planted_duplicates import Judgement, plant
 
 
+@pytest.mark.slow
 def test_ours_keeps_the_same_by_its_functions_and_by_its_command(tmp_path):
     texts = plant(originals(tmp_path, 20), seed=1).texts
     source = tmp_path / "in.jsonl"
