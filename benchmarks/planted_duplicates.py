@@ -18,9 +18,10 @@ from itertools import pairwise
 NGRAM_WORDS = 5
 
 _APOSTROPHES = str.maketrans("\u2019\uff07", "''")
-_SOUND = r"[^\W_]"
+_SOLO = "[\u0e00-\u0e4f\u0e5a-\u0ecf\u0eda-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3021-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff]"
+_SOUND = rf"(?:(?!{_SOLO})[^\W_])"
 _WORD = re.compile(
-    rf"{_SOUND}+(?:(?:(?<=[^\W\d_])['.](?=[^\W\d_])|(?<=\d)['.,](?=\d)|_(?={_SOUND})){_SOUND}+)*",
+    rf"{_SOLO}|{_SOUND}+(?:(?:(?<=[^\W\d_])['.](?=[^\W\d_])|(?<=\d)['.,](?=\d)|_(?={_SOUND})){_SOUND}+)*",
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -31,7 +32,7 @@ Edit = Callable[[str, random.Random, Sequence[str]], str]
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in a script with spaces, without case and accents.
+    """The words of a text, without case and accents; of Thai, Khmer, Chinese or Japanese the letters, near enough.
 
     >>> words("Don't count 3.14 cafés!")
     ["don't", 'count', '3.14', 'cafes']
