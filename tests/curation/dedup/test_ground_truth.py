@@ -322,6 +322,23 @@ def test_a_million_copies_cost_bounded_time_and_memory(tmp_path):
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4 << 20
 
 
+def test_a_million_equal_texts_are_decided_at_once():
+    number = 1_000_000
+    hashes, offsets = shingle_sets(planted.library_texts(at_most=1))
+    signature = minhash.signatures(hashes, offsets, SIGNATURE)
+    result = duplicates.resolve(
+        pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int32)), ["the same"]).cast(pa.string()),
+        np.broadcast_to(signature, (number, signature.shape[1])),
+        np.arange(number),
+        np.zeros(number, np.int32),
+        lambda rows: [hashes] * len(rows),
+        NEAR,
+        exact=True,
+    )
+    assert result["kept"].to_numpy().sum() == 1
+    assert result["cluster_size"][0].as_py() == number
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_near_copies_end_at_the_first():
     words = planted.library_texts(at_most=1)[0].split()[:60]
