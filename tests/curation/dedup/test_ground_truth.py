@@ -396,7 +396,7 @@ def test_disguised_java_goes_more_often_than_other_solutions_of_an_exercise(samp
 
 
 @pytest.mark.slow
-def test_two_files_of_one_edition_are_one_book_and_two_editions_are_two(samples, tmp_path):
+def test_two_files_of_one_book_are_one_and_two_editions_as_their_similarity_says(samples, tmp_path):
     from gristmill.curation import books
 
     names = ["pg11.txt", "pg11-en_alice.txt", "pg84.txt", "pg42324.txt"]
