@@ -218,7 +218,7 @@ def _run_step(state: StepState, context: Context, place: Place, progress: Progre
 
 
 LIGHT_BYTES = 16 * 2**20
-"""Deduplicating less than this takes less time than starting processes for it."""
+"""Deduplicating less than this takes a second or so: not worth starting processes."""
 
 
 def _processes(step: str, units: list[Unit], num_workers: int) -> int:
