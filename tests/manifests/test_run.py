@@ -16,6 +16,7 @@ from gristmill.curation.ledger import read_ledger
 from gristmill.manifests import schema, units, view
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.explain import plan_lines
+from gristmill.manifests.plan_dedup import STEPS
 from gristmill.manifests.progress import ConsoleProgress
 from gristmill.manifests.runner import Place, open_context, run, run_files, survey
 from gristmill.manifests.source_lines import ManifestError
@@ -92,14 +93,14 @@ def test_records_are_documents_and_documents_are_kept_or_dropped(finished):
         "extract",
         "measure",
         "filter",
-        "dedup",
+        *STEPS,
         "shards",
         "tokenizer",
         "tokens",
         "pack",
         "report",
     ]
-    assert [s["state"] for s in found["steps"]] == ["done"] * 8 + ["missing"]
+    assert [s["state"] for s in found["steps"]] == ["done"] * 12 + ["missing"]
     news = found["sources"]["news"]
     assert news["records"] == news["documents"] == 42
     assert news["dropped"] == {"dedup.exact": 1, "gopher.min_words": 1}
@@ -202,7 +203,7 @@ def test_a_changed_threshold_says_so_and_stops_where_nothing_changes(manifest, t
     manifest.write_text(manifest.read_text().replace("min_words: 50", "min_words: 40"))
     found = plans(manifest, tmp_path)
     assert found["filter"] == ("run 1 of 2", "gopher.min_words 50 -> 40")
-    assert found["dedup"] == ("run", "depends on filter")
+    assert found["links"] == found["dedup"] == ("run 2 of 2", "depends on filter")
     ran = go(manifest, tmp_path).ran
     # The one short document fails at 40 as at 50, but its row says by which threshold: the ledger follows, tokens do not.
     assert ran["filter"] == 1
@@ -311,7 +312,7 @@ def descendants(root: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["extract", "measure", "dedup", "shards", "tokenizer", "tokens"])
+@pytest.mark.parametrize("when", ["extract", "measure", "links", "compare", "dedup", "shards", "tokenizer", "tokens"])
 def test_a_run_killed_at_any_step_goes_on_to_the_same_bytes(finished, tmp_path, when):
     manifest, root = finished
     process = start(manifest, tmp_path)
@@ -400,7 +401,7 @@ def test_the_command_line_speaks_to_people_and_to_programs(finished, tmp_path):
 def test_the_lock_file_is_sorted_and_says_what_was_run(finished):
     _, root = finished
     lock = view.read_lock(root / "runs" / "small")
-    assert list(lock) == ["extract", "measure", "filter", "dedup", "shards", "tokenizer", "tokens", "pack"]
+    assert list(lock) == ["extract", "measure", "filter", *STEPS, "shards", "tokenizer", "tokens", "pack"]
     assert list(lock["shards"]["units"]) == sorted(lock["shards"]["units"])
     assert lock["extract"]["counts"]["documents"] == 73
 
