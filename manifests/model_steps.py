@@ -11,12 +11,12 @@ from gristmill.curation import leaks
 from gristmill.manifests import report as reporting
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.store import Unit, write_record
-from gristmill.tokenizer import bpe, encode, sample
+from gristmill.tokenizer import bpe, encode, sample, training
 from gristmill.tokenizer import pack as packing
-from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.buckets import BucketParams, MissingBucket
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
+from gristmill.tokenizer.training import TokenizerParams
 from gristmill.train import litgpt_yaml
 from gristmill.train.config import FREE_ON_RESUME, PretrainParams
 
@@ -44,7 +44,7 @@ def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
         raise ValueError(
             "no document was kept, so there is no text to train a tokenizer on; see `gristmill status` for what dropped them"
         )
-    trained = bpe.train(sample.sample(shards, params, unit.params["seed"]), params)
+    trained = training.train(sample.sample(shards, params, unit.params["seed"]), params)
     bpe.save(trained, out)
     return {"vocab_size": trained.get_vocab_size()}
 

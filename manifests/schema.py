@@ -36,10 +36,10 @@ from gristmill.curation.pii import PiiParams
 from gristmill.curation.scores import AppliedClassifier, ScoreFiles
 from gristmill.manifests.source_lines import ManifestError, Problem, SourceLines
 from gristmill.manifests.wording import meant, messages
-from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.buckets import BucketParams, MissingBucket
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams
+from gristmill.tokenizer.training import TokenizerParams
 from gristmill.train.config import PretrainParams
 
 for params in (

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gristmill.curation.shards import read_batches
-from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.draw import document_draws
 from gristmill.tokenizer.pieces import pieces
+from gristmill.tokenizer.training import TokenizerParams
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,27 @@ class Shard:
     """Bytes of text in it, as UTF-8."""
 
 
-def budgets(sizes: Mapping[str, int], sample_bytes: int, exponent: float) -> dict[str, int]:
-    """Bytes to draw from each source: parts by `size ** exponent`, none above its size, together `sample_bytes` if there
-    is as much.
+def budgets(
+    sizes: Mapping[str, int], sample_bytes: int, exponent: float, weights: Mapping[str, float] | None = None
+) -> dict[str, int]:
+    """Bytes to draw from each source: parts by its weight, or by `size ** exponent` where there are no weights, none above
+    its size, together `sample_bytes` if there is as much.
 
     >>> budgets({"web": 10_000, "code": 100}, 1_100, 0.5)
     {'code': 100, 'web': 1000}
     """
     result: dict[str, int] = {}
     left = sample_bytes
+    part = {s: weights.get(s, 0.0) if weights else sizes[s] ** exponent for s in sizes}
     pending = sorted(sizes)
+    if weights:
+        result = {s: 0 for s in pending if not part[s]}
+        pending = [s for s in pending if part[s]]
     while pending:
-        total = sum(sizes[source] ** exponent for source in pending)
-        full = [s for s in pending if not sizes[s] or sizes[s] ** (1 - exponent) * total <= left]
+        total = sum(part[source] for source in pending)
+        full = [s for s in pending if not sizes[s] or sizes[s] * total <= left * part[s]]
         if not full:
-            result |= {s: int(left * sizes[s] ** exponent / total) for s in pending}
+            result |= {s: int(left * part[s] / total) for s in pending}
             break
         result |= {s: sizes[s] for s in full}
         left -= sum(sizes[s] for s in full)
@@ -63,7 +69,7 @@ def sample(shards: Sequence[Shard], params: TokenizerParams, seed: int) -> Itera
     for shard in sorted(shards, key=lambda s: (s.source, s.path)):
         by_source[shard.source].append(shard)
     sizes = {source: sum(s.num_bytes for s in members) for source, members in by_source.items()}
-    allowed = budgets(sizes, params.sample_bytes, params.sample_exponent)
+    allowed = budgets(sizes, params.sample_bytes, params.sample_exponent, params.sample_weights)
     for source, members in by_source.items():
         partial = allowed[source] < sizes[source]
         drawn = _drawn_bytes(members, allowed[source], seed) if partial else [None] * len(members)

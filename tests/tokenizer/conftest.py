@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
-from gristmill.tokenizer.bpe import TokenizerParams, train
 from gristmill.tokenizer.encode import _schema
+from gristmill.tokenizer.training import TokenizerParams, train
 
 TEXTS = [
     "The mill grinds slowly. The grist falls, and the miller's sons don't count the sacks.\n\nThey'll say 12345!\n",

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from gristmill.tokenizer.bpe import PATTERNS, TokenizerParams, train
+from gristmill.tokenizer.patterns import PATTERNS
 from gristmill.tokenizer.pieces import pieces
+from gristmill.tokenizer.training import TokenizerParams, train
 
 FRAGMENTS = st.sampled_from(
     [

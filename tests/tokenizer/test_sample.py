@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gristmill.tokenizer.sample
-from gristmill.tokenizer.bpe import TokenizerParams
 from gristmill.tokenizer.sample import Shard, budgets, sample
+from gristmill.tokenizer.training import TokenizerParams
 
 SIZES = st.dictionaries(st.text("abcdef", min_size=1), st.integers(0, 10**12), max_size=6)
 
@@ -80,3 +80,13 @@ def test_empty_shards_give_nothing(document_shard):
     full = document_shard("full", ["x" * 100] * 5)
     both = [Shard("a", str(path), 0), Shard("a", str(full), 500)]
     assert sum(map(len, sample(both, TokenizerParams(sample_bytes=250), 1))) == 250
+
+
+def test_weights_of_its_own_take_the_place_of_sizes(shards):
+    assert budgets({"web": 10_000, "code": 500, "law": 9}, 1_000, 0.5, {"web": 1, "code": 3}) == {
+        "code": 500,
+        "law": 0,
+        "web": 500,
+    }
+    drawn = list(sample(shards, TokenizerParams(sample_bytes=300, sample_weights={"b": 1.0}), 1))
+    assert {text[0] for text in drawn} == {"b"}

@@ -9,7 +9,7 @@ import torch
 
 from gristmill.curation.documents import DOCUMENT_SCHEMA, content_hash, document_id
 from gristmill.curation.shards import write_batches
-from gristmill.tokenizer import bpe, encode
+from gristmill.tokenizer import bpe, encode, training
 from gristmill.tokenizer.mixture import MixtureParams
 from gristmill.tokenizer.pack import PackParams, pack
 
@@ -50,7 +50,7 @@ def document_shard(path: Path, source: str, count: int) -> None:
 def make_run(folder: Path, documents: int = 150, seed: int = 3, seq_length: int = SEQ_LENGTH) -> Path:
     """A run folder with `tokenizer/`, `tokens/` and `packed/`, laid out as `gristmill run` does it."""
     texts = [text(source, number) for source in WORDS for number in range(documents)]
-    tokenizer = bpe.train(texts, bpe.TokenizerParams(vocab_size=320))
+    tokenizer = training.train(texts, training.TokenizerParams(vocab_size=320))
     bpe.save(tokenizer, folder / "tokenizer")
     tokenizer = bpe.load(folder / "tokenizer")
     shards = []
