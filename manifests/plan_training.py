@@ -10,6 +10,9 @@ from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_
 from gristmill.manifests.schema import Source
 from gristmill.manifests.store import Input, Record, Unit
 
+ENCODING = ("tokenizers", "gigatoken", "tiktoken", "pyarrow")
+"""tokenizers says what the ids are; the others give the same ones, but only a sample of them is compared."""
+
 
 def _shard_files(context: Context, step: str, file: str) -> list[Input]:
     return [context.record(step, source_name, name).output(file) for source_name, _, name in context.each()]
@@ -28,7 +31,16 @@ def plan_tokenizer(context: Context) -> list[Planned]:
         else:
             found = tokenizer_files(context.loaded)
             files = [Input(f"raw/{f.locator}", f.path, context.digests.of(f), f.size_bytes) for f in found]
-        return unit(context, "tokenizer", model_steps.bpe.VERSION, "tokenizer", None, values, files, ("tokenizers",))
+        return unit(
+            context,
+            "tokenizer",
+            model_steps.training.VERSION,
+            "tokenizer",
+            None,
+            values,
+            files,
+            ("tokenizers", "numba"),
+        )
 
     return single(it, "tokenizer")
 
@@ -39,7 +51,7 @@ def plan_tokens(context: Context) -> Iterator[Planned]:
         tokenizer = context.record("tokenizer", None, "tokenizer")
         files = [shard, tokenizer.output("tokenizer.json"), tokenizer.output("tokenizer_config.json")]
         version = model_steps.encode.VERSION
-        return unit(context, "tokens", version, name, source_name, {}, files, ("tokenizers", "pyarrow"))
+        return unit(context, "tokens", version, name, source_name, {}, files, ENCODING)
 
     return per_unit(context, one)
 

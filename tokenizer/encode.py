@@ -12,8 +12,8 @@ shard, in record batches of the same sizes, and every row ends with the end-of-d
 | `gristmill.source` | the source's name |
 """
 
-import os
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 from tokenizers import Tokenizer
 
 from gristmill.curation.shards import read_batches
+from gristmill.tokenizer.agreement import Agreement, Disagreement
 from gristmill.tokenizer.bpe import digest, end_of_document
-from gristmill.tokenizer.pieces import PIECE_CHARS, pieces
+from gristmill.tokenizer.encoders import Encoder, encoder_of
 
 VERSION = 1
 """Raised when the same documents and tokenizer would give another file."""
@@ -32,77 +33,74 @@ VERSION = 1
 TOKENS_VERSION = 1
 """Version of the token shard's contract."""
 
+log = logging.getLogger(__name__)
+
 
 def encode_shard(
     shard: str | Path, out: str | Path, tokenizer: Tokenizer, *, source: str, end_id: int | None = None
-) -> dict[str, int]:
-    """Encode one document shard into the token shard `out`; returns `documents`, `tokens` (ends included) and `bytes`.
+) -> dict[str, object]:
+    """Encode one document shard into the token shard `out`.
 
-    The tokenizer must come from `bpe.load` or `bpe.train`. Runs on one thread: units are what runs in parallel, and
-    tokenizers' threads deadlock in forked workers; an own setting of TOKENIZERS_PARALLELISM is respected. Memory is a
-    record batch and its ids, and some 150 MB.
+    Gives `documents`, `tokens` (ends included), `bytes`, `compared` (documents whose ids were compared with those of
+    `tokenizers`), `invalid_utf8` (documents with bytes that are no UTF-8, which became U+FFFD) and `libraries`, the one
+    that encoded. The tokenizer must come from `bpe.load` or `training.train`. Where a library's ids are not those of
+    `tokenizers`, the shard is encoded again with the next one (encoders.py). Runs on one thread: units are what runs in
+    parallel. Memory is a record batch and its ids, the library's cache (encoders.CACHE_BYTES), and some 150 MB.
     """
-    if not tokenizer.encode_special_tokens:
-        raise ValueError(
-            "this tokenizer would encode a text's '<|endoftext|>' as the end of a document; open it with bpe.load."
-        )
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    encoder = encoder_of(tokenizer)
     end_id = end_of_document(tokenizer) if end_id is None else end_id
-    dtype = token_dtype(tokenizer)
-    counts = {"documents": 0, "tokens": 0, "bytes": 0}
-    schema = _schema(dtype, digest(tokenizer), end_id, source)
+    while True:
+        try:
+            return _encode_shard(Path(shard), Path(out), encoder, source, end_id)
+        except Disagreement as error:
+            encoder.next_library()
+            log.warning("%s: %s; the shard is encoded again with %s", shard, error, encoder.name)
+
+
+def _encode_shard(shard: Path, out: Path, encoder: Encoder, source: str, end_id: int) -> dict[str, object]:
+    dtype = token_dtype(encoder.tokenizer)
+    counts = {"documents": 0, "tokens": 0, "bytes": 0, "invalid_utf8": 0}
+    schema = _schema(dtype, digest(encoder.tokenizer), end_id, source)
+    agreement = Agreement(encoder)
     with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        for batch in read_batches(Path(shard), ["id", "text"]):
-            tokens, ends = encode_texts(batch["text"].to_pylist(), tokenizer, end_id, dtype)
+        for batch in read_batches(shard, ["id", "text"]):
+            texts, invalid = valid_texts(batch["text"])
+            found = [encoder.ids(text) for text in texts]
+            agreement.check(batch["id"].to_pylist(), texts, found)
+            tokens, ends = joined(found, end_id, dtype)
             column = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(tokens), type=schema.field("tokens").type)
             writer.write_batch(pa.record_batch([batch["id"].cast(pa.string()), column], schema=schema))
             counts["documents"] += len(batch)
             counts["tokens"] += len(tokens)
             counts["bytes"] += pc.sum(pc.binary_length(batch["text"])).as_py() or 0
-    return counts
+            counts["invalid_utf8"] += invalid
+    return counts | {"compared": agreement.compared, "libraries": {encoder.name: 1}}
 
 
-def encode_texts(
-    texts: Sequence[str], tokenizer: Tokenizer, end_id: int, dtype: type = np.uint32
-) -> tuple[np.ndarray, np.ndarray]:
-    """The ids of all texts in one array, each text's followed by `end_id`, and where texts end: int64[len(texts) + 1].
+def valid_texts(column: pa.Array) -> tuple[list[str], int]:
+    """The texts of a string column, and how many of them held bytes that are no UTF-8, which are now U+FFFD."""
+    try:
+        return column.to_pylist(), 0
+    except UnicodeDecodeError:
+        binary = column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()).to_pylist()
+        texts = [value.decode(errors="replace") for value in binary]
+        return texts, sum(text.encode() != value for text, value in zip(texts, binary, strict=True))
 
-    Text i is `ids[ends[i]:ends[i + 1]]`, as in Arrow's lists.
+
+def joined(found: Sequence[np.ndarray], end_id: int, dtype: type = np.uint32) -> tuple[np.ndarray, np.ndarray]:
+    """All ids in one array, each text's followed by `end_id`, and where texts end: int64[len(found) + 1].
+
+    Text i is `ids[ends[i]:ends[i + 1]]`, as in Arrow's lists. Raises ValueError for an id that the dtype cannot hold.
     """
-
-    def safe(left: str, right: str) -> bool:
-        both, first, second = tokenizer.encode_batch_fast([left + right, left, right], add_special_tokens=False)
-        return both.ids == first.ids + second.ids
-
-    parts: list[np.ndarray] = []
-    ends = np.zeros(len(texts) + 1, np.int64)
-    end = np.array([end_id], dtype)
-    owned = ((i, piece) for i, text in enumerate(texts) for piece in pieces(text, safe=safe))
-    document = 0
-    for chunk in _chunks(owned):
-        encoded = tokenizer.encode_batch_fast([piece for _, piece in chunk], add_special_tokens=False)
-        for (i, _), encoding in zip(chunk, encoded, strict=True):
-            parts += [end] * (i - document)
-            document = i
-            ids = np.array(encoding.ids, dtype)
-            ends[i + 1] += len(ids)
-            parts.append(ids)
-    parts += [end] * (len(texts) - document)
-    ends[1:] += 1
-    return np.concatenate([np.empty(0, dtype), *parts]), np.cumsum(ends)
-
-
-def _chunks(owned: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    """Pieces in groups of about a million characters, which bounds the memory of one call."""
-    chunk, size = [], 0
-    for item in owned:
-        if chunk and size + len(item[1]) > PIECE_CHARS:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(item)
-        size += len(item[1])
-    if chunk:
-        yield chunk
+    ends = np.zeros(len(found) + 1, np.int64)
+    np.cumsum([len(ids) + 1 for ids in found], out=ends[1:])
+    tokens = np.full(ends[-1], end_id, dtype)
+    highest = np.iinfo(dtype).max
+    for ids, first in zip(found, ends[:-1].tolist(), strict=True):
+        if len(ids) and ids.max() > highest:
+            raise ValueError(f"token id {ids.max()} does not fit {np.dtype(dtype)}, whose highest is {highest}.")
+        tokens[first : first + len(ids)] = ids
+    return tokens, ends
 
 
 def token_dtype(tokenizer: Tokenizer) -> type:
@@ -160,18 +158,23 @@ def open_tokens(path: str | Path) -> TokenFile:
     The file is uncompressed and its buffers are aligned, so the tokens of every batch are slices of the mapped file.
     Raises ValueError for a file that is no token shard of this version.
     """
-    with pa.memory_map(str(path)) as mapped:
-        buffer = mapped.read_buffer()
-    reader = pa.ipc.open_file(pa.BufferReader(buffer))
+    try:
+        with pa.memory_map(str(path)) as mapped:
+            buffer = mapped.read_buffer()
+        reader = pa.ipc.open_file(pa.BufferReader(buffer))
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    except pa.ArrowInvalid as error:  # its end, where the places of the batches stand, is not there
+        raise ValueError(f"{path} was cut short or is no Arrow file ({error}); encode its documents again.") from None
     metadata = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
     if metadata.get("gristmill.contract") != "tokens" or metadata.get("gristmill.version") != str(TOKENS_VERSION):
         raise ValueError(f"{path} is no token shard of version {TOKENS_VERSION}; encode its documents again.")
     dtype = np.dtype(reader.schema.field("tokens").type.value_type.to_pandas_dtype())
-    batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
     starts, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in batches:
         tokens = batch["tokens"]
         offsets = tokens.offsets.to_numpy()
+        if len(offsets) and (offsets[0] < 0 or np.any(np.diff(offsets) < 1) or offsets[-1] > len(tokens.values)):
+            raise ValueError(f"{path} is damaged: its documents do not tile its tokens; encode them again.")
         base = tokens.values.buffers()[1].address - buffer.address if len(tokens.values) else 0
         starts.append(offsets[:-1] + base // dtype.itemsize)
         lengths.append(np.diff(offsets))
@@ -184,3 +187,12 @@ def open_tokens(path: str | Path) -> TokenFile:
         tokenizer=metadata["gristmill.tokenizer"],
         source=metadata["gristmill.source"],
     )
+
+
+def check_tokenizer(tokens: TokenFile, tokenizer: Tokenizer, path: str | Path) -> None:
+    """Raise ValueError if a token shard was encoded with another tokenizer than this one."""
+    if tokens.tokenizer != digest(tokenizer):
+        raise ValueError(
+            f"{path} was encoded with another tokenizer ({tokens.tokenizer[:8]}) than the one beside it "
+            f"({digest(tokenizer)[:8]}): their ids mean different texts; encode its documents again."
+        )

@@ -3,51 +3,11 @@ import os
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, models
 
-from gristmill.tokenizer import encode
 from gristmill.tokenizer.bpe import digest
-from gristmill.tokenizer.encode import encode_shard, encode_texts, open_tokens, token_dtype
-
-
-@given(st.lists(st.text(max_size=20), max_size=8))
-def test_every_text_is_its_ids_and_the_end(tokenizer, texts):
-    ids, ends = encode_texts(texts, tokenizer, 0)
-    assert len(ends) == len(texts) + 1
-    for text, first, last in zip(texts, ends[:-1], ends[1:], strict=True):
-        assert ids[first:last].tolist() == [*tokenizer.encode(text).ids, 0]
-
-
-@given(
-    st.lists(st.sampled_from(["The mill", "\n", " ", "grinds.\n", "\n\n", "  ", "磨坊", "x"]), max_size=300).map(
-        "".join
-    )
-)
-def test_long_texts_have_the_ids_of_the_whole(tokenizer, text):
-    texts = [text, "", text + "!"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "PIECE_CHARS", 50)
-        patch.setattr(encode, "pieces", lambda text, safe: _pieces(text, 400, safe))
-        ids, ends = encode_texts(texts, tokenizer, 0)
-    for i, whole in enumerate(texts):
-        assert ids[ends[i] : ends[i + 1]].tolist() == [*tokenizer.encode(whole).ids, 0]
-
-
-_pieces = encode.pieces
-
-
-def test_cuts_that_another_pretokenizer_would_not_survive_are_vetoed(texts):
-    # One that never splits: "ab" and "b " are merges, so a blank does not end a token.
-    vocabulary = {"<|endoftext|>": 0, "a": 1, "b": 2, "Ġ": 3, "bĠ": 4}
-    other = Tokenizer(models.BPE(vocabulary, [("b", "Ġ")]))
-    other.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    other.decoder = decoders.ByteLevel()
-    other.encode_special_tokens = True
-    text = "ab " * 300_000 + "aa a a" * 200_000
-    ids, _ = encode_texts([text], other, 0)
-    assert ids[:-1].tolist() == other.encode(text).ids
+from gristmill.tokenizer.encode import _schema, check_tokenizer, encode_shard, open_tokens, token_dtype
+from gristmill.tokenizer.training import TokenizerParams, train
 
 
 @pytest.fixture
@@ -103,7 +63,7 @@ def test_open_shards_hold_no_file_descriptors(encoded):
 @pytest.mark.parametrize("documents", [[], [""]])
 def test_empty_shards_are_valid(tokenizer, document_shard, tmp_path, documents):
     counts = encode_shard(document_shard("e", documents), tmp_path / "e.arrow", tokenizer, source="s")
-    assert counts == {"documents": len(documents), "tokens": len(documents), "bytes": 0}
+    assert (counts["documents"], counts["tokens"], counts["bytes"]) == (len(documents), len(documents), 0)
     opened = open_tokens(tmp_path / "e.arrow")
     assert opened.lengths.tolist() == [1] * len(documents)
 
@@ -129,3 +89,32 @@ def test_a_tokenizer_that_would_parse_special_tokens_is_refused(tokenizer, docum
 def test_other_arrow_files_are_refused(document_shard):
     with pytest.raises(ValueError, match="no token shard"):
         open_tokens(document_shard("a", ["x"]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99, 0.9999])
+def test_a_shard_that_was_cut_short_is_named(encoded, tmp_path, share):
+    whole = encoded[1].read_bytes()
+    short = tmp_path / "short.arrow"
+    short.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"short\.arrow .*cut short.*encode its documents again"):
+        open_tokens(short)
+
+
+def test_documents_that_do_not_tile_their_tokens_are_named(tokenizer, tmp_path):
+    schema = _schema(np.uint16, digest(tokenizer), 0, "s")
+    path = tmp_path / "damaged.arrow"
+    column = pa.LargeListArray.from_arrays(
+        pa.array([0, 0, 3]), pa.array([1, 0, 1], pa.uint16()), type=schema.field("tokens").type
+    )
+    with pa.ipc.new_file(str(path), schema) as writer:
+        writer.write_batch(pa.record_batch([pa.array(["a", "b"]), column], schema=schema))
+    with pytest.raises(ValueError, match="damaged"):  # even an empty document has its end
+        open_tokens(path)
+
+
+def test_shards_of_another_vocabulary_are_refused(encoded, tokenizer, texts):
+    other = train([text.upper() for text in texts], TokenizerParams(vocab_size=300))
+    opened = open_tokens(encoded[1])
+    check_tokenizer(opened, tokenizer, encoded[1])
+    with pytest.raises(ValueError, match=r"out\.arrow was encoded with another tokenizer"):
+        check_tokenizer(opened, other, encoded[1])
