@@ -19,7 +19,16 @@ from rich.console import Console
 from rich.table import Table
 
 from gristmill.curation.classifier_training import TrainingError
-from gristmill.manifests import cli_classifier, cli_index, cli_questions, cli_why, near_plan, own_code, schema
+from gristmill.manifests import (
+    cli_classifier,
+    cli_index,
+    cli_questions,
+    cli_tokenizer,
+    cli_why,
+    near_plan,
+    own_code,
+    schema,
+)
 from gristmill.manifests.changes import in_words
 from gristmill.manifests.cli_options import RUNS, STORE, AsJson, ManifestPath, RunsDir, StoreDir, console
 from gristmill.manifests.counts import RunStopped
@@ -41,7 +50,7 @@ app = typer.Typer(
     help="Raw text in, trained language model out, every token traceable.",
     pretty_exceptions_enable=False,
 )
-tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer on the kept documents.")
+tokenizer_app = typer.Typer(no_args_is_help=True, help="Train a tokenizer, and measure it beside others.")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(cli_classifier.app, name="classifier")
 app.add_typer(cli_index.app, name="index")
@@ -191,10 +200,103 @@ for _name, _says in {
 
 @tokenizer_app.command("train")
 def tokenizer_train(
-    manifest: ManifestPath, store: StoreDir = STORE, runs: RunsDir = RUNS, workers: Workers = None
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="[MANIFEST]", help="The manifest, whose tokenizer: says how.")
+    ] = None,
+    files: cli_tokenizer.FilesOption = None,
+    out: Annotated[Path | None, typer.Option(help="With --files: the folder to write.")] = None,
+    vocab_size: Annotated[int, typer.Option(help="With --files: tokens in all.")] = cli_tokenizer.DEFAULTS.vocab_size,
+    pattern: Annotated[
+        str, typer.Option(help="With --files: gpt2, gpt4, llama3 or a regular expression.")
+    ] = cli_tokenizer.DEFAULTS.pattern,
+    digits: Annotated[int | None, typer.Option(help="With --files: digits in a token at most, 1 to 3.")] = None,
+    multiple_of: Annotated[
+        int, typer.Option(help="With --files: fill the vocabulary up to a multiple.")
+    ] = cli_tokenizer.DEFAULTS.multiple_of,
+    sample_bytes: Annotated[
+        int, typer.Option(help="With --files: text to train on, in bytes.")
+    ] = cli_tokenizer.DEFAULTS.sample_bytes,
+    weight: Annotated[
+        list[float] | None, typer.Option(help="With --files: a set's part of the sample; once for each set.")
+    ] = None,
+    text_column: cli_tokenizer.TextColumn = None,
+    seed: Annotated[int, typer.Option(help="With --files: of the draw.")] = 0,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    workers: Workers = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train the tokenizer on what is kept now, even if an earlier one would be kept."""
-    _run(manifest, "tokenizer", store, runs, workers, retrain_tokenizer=True)
+    """Train a tokenizer: on what a manifest keeps now, even if an earlier one would be kept, or on any files."""
+    if (manifest is None) == (not files):
+        raise cli_tokenizer.TokenizerError("give a manifest, or --files PATH and --out FOLDER")
+    if manifest is not None:
+        _run(manifest, "tokenizer", store, runs, workers, retrain_tokenizer=True)
+        return
+    if out is None:
+        raise cli_tokenizer.TokenizerError("--files: name the folder to write with --out FOLDER")
+    made_of = cli_tokenizer.train_on_files(
+        files,
+        out,
+        text_column,
+        weight or (),
+        seed,
+        vocab_size=vocab_size,
+        pattern=pattern,
+        digits=digits,
+        multiple_of=multiple_of,
+        sample_bytes=sample_bytes,
+    )
+    if as_json:
+        print(json.dumps(made_of, ensure_ascii=False, indent=1))
+    else:
+        cli_tokenizer.show_training(made_of, out, console)
+
+
+@tokenizer_app.command("eval")
+def tokenizer_evaluate(
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="[MANIFEST]", help="The manifest whose tokenizer is measured.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="With --files: the tokenizer to measure.")] = None,
+    files: cli_tokenizer.FilesOption = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="Another tokenizer: tokenizer.json, .tiktoken, vocab.bpe, or a folder. May be repeated.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[int] | None, typer.Option(help="Another vocabulary size to measure; larger ones are trained anew.")
+    ] = None,
+    max_bytes: Annotated[int, typer.Option(help="Text to measure on, in bytes.")] = 8 * 2**20,
+    text_column: cli_tokenizer.TextColumn = None,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a tokenizer on documents that it was not trained on, beside others and at other vocabulary sizes."""
+    from gristmill.manifests.runner import report_now
+    from gristmill.manifests.tokenizer_eval import evaluate_run
+
+    if (manifest is None) == (not files) or (tokenizer is None) != (manifest is not None):
+        raise cli_tokenizer.TokenizerError("give a manifest, or --tokenizer PATH and --files PATH")
+    if manifest is None:
+        found = cli_tokenizer.evaluate_on_files(tokenizer, files, text_column, beside or (), sweep or (), max_bytes)
+    else:
+        loaded = schema.load(manifest)
+        place = Place.of(loaded, store, runs)
+        try:
+            found = evaluate_run(loaded, place, beside or (), sweep or (), max_bytes)
+        except ValueError as error:
+            raise cli_tokenizer.TokenizerError(str(error)) from None
+        report_now(loaded, place)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    cli_tokenizer.show_evaluation(found, console)
+    if manifest is not None:
+        console.print(f"the report: {place.run / 'report' / 'index.html'}", markup=False)
 
 
 @app.command()
@@ -328,7 +430,7 @@ def main() -> None:
         if problems > 1:
             print(f"{problems} problems", file=sys.stderr)
         sys.exit(1)
-    except (RunStopped, NotFound, SettingError, TrainingError) as error:
+    except (RunStopped, NotFound, SettingError, TrainingError, cli_tokenizer.TokenizerError) as error:
         print(f"gristmill: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:

@@ -1,8 +1,9 @@
 """What the tokenizer's, the packing's, the training's and the report's step do to their units."""
 
+import dataclasses
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,8 +11,8 @@ import pyarrow.parquet as pq
 from gristmill.curation import leaks
 from gristmill.manifests import report as reporting
 from gristmill.manifests.counts import RunStopped
-from gristmill.manifests.store import Unit, write_record
-from gristmill.tokenizer import bpe, encode, sample, training
+from gristmill.manifests.store import Input, Unit, write_record
+from gristmill.tokenizer import bpe, encode, foreign, sample, training
 from gristmill.tokenizer import pack as packing
 from gristmill.tokenizer.buckets import BucketParams, MissingBucket
 from gristmill.tokenizer.mixture import MixtureParams
@@ -35,18 +36,25 @@ def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
     params = TokenizerParams(**unit.params["tokenizer"])
     if params.path is not None:
         files = {Path(i.path).name: i.path for i in unit.inputs}
-        path = files.get("tokenizer.json") or next(iter(files.values()))
+        others = (path for name, path in files.items() if name.endswith(foreign.SUFFIXES))
+        path = files.get("tokenizer.json") or next(others, next(iter(files.values())))
         found = bpe.load(path)
         bpe.save(found, out, found.id_to_token(bpe.end_of_document(found, path)))
         return {"vocab_size": found.get_vocab_size()}
-    shards = [sample.Shard(i.name.split("/")[1], i.path, _text_bytes(Path(i.path))) for i in unit.inputs]
+    shards = sample_shards(unit.inputs)
     if not any(shard.num_bytes for shard in shards):
         raise ValueError(
             "no document was kept, so there is no text to train a tokenizer on; see `gristmill status` for what dropped them"
         )
-    trained = training.train(sample.sample(shards, params, unit.params["seed"]), params)
+    counted = training.Counted()
+    trained = training.train(sample.sample(shards, params, unit.params["seed"]), params, counted)
     bpe.save(trained, out)
-    return {"vocab_size": trained.get_vocab_size()}
+    return {"vocab_size": trained.get_vocab_size(), **dataclasses.asdict(counted)}
+
+
+def sample_shards(inputs: Iterable[Input]) -> list[sample.Shard]:
+    """Document shards, called `shards/<source>/<unit>/shard.arrow`, as a sample is drawn from them."""
+    return [sample.Shard(i.name.split("/")[1], i.path, _text_bytes(Path(i.path))) for i in inputs]
 
 
 def _text_bytes(shard: Path) -> int:

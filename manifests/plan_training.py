@@ -129,6 +129,8 @@ def report_unit(context: Context) -> Unit:
         },
         "scores": score_origins(records.get("score_index", ()), records.get("score", ())),
     }
+    if context.evaluation:
+        facts["tokenizer_eval"] = context.evaluation
     files = [record.output("ledger.parquet") for record in records.get("shards", ())]
     files += [record.output("leaks.parquet") for record in records.get("decontaminate", ())]
     files += [record.output("metrics.jsonl") for record in records.get("pretrain", ())]

@@ -47,6 +47,7 @@ class Context:
     lost: dict[str, list[dict]] = field(default_factory=dict)  # source -> files that the last run could not open
     others: list[index.Member] | None = None  # other manifests of its index, once somebody asked
     kept_tokenizer: Record | None = None  # the tokenizer that the lock file names, if it may stay
+    evaluation: Mapping | None = None  # what `tokenizer eval` measured of it
 
     @property
     def manifest(self):
@@ -190,9 +191,10 @@ def tokenizer_files(loaded: Loaded, expand: Expand = inputs.expand) -> list[RawF
         found = expand([params.path], loaded.roots, loaded.cache)
     except MissingInput as error:
         raise loaded.error(("tokenizer", "path"), str(error)) from None
-    if not params.path.endswith(".json"):
-        return found  # a folder, with all its files
-    beside = os.path.join(os.path.dirname(params.path), "tokenizer_config.json")
+    if not params.path.endswith((".json", ".tiktoken")):
+        return found  # a folder, with all its files, or GPT-2's merges, which are complete
+    name = "tokenizer_config.json" if params.path.endswith(".json") else os.path.basename(params.path) + ".json"
+    beside = os.path.join(os.path.dirname(params.path), name)
     fetched = inputs.REMOTE.match(params.path) and not inputs.REMOTE.match(found[0].path)
     if fetched and not download.cached(loaded.cache, inputs.variables(beside)):
         return found  # `fetch` asked the server, and there is none

@@ -10,8 +10,9 @@ from html import escape
 import pyarrow as pa
 
 from gristmill.manifests.charts import COLOURS, curves, stacked_bars
+from gristmill.manifests.report_tokenizer import tokenizer_section
 
-VERSION = 4
+VERSION = 5
 
 LEDGER_COLUMNS = ("status", "stage", "rule", "language")
 """What the report reads of the ledger."""
@@ -60,6 +61,8 @@ def render(
         parts.append("<h2>Buckets</h2>" + _buckets(sources))
     if leaks:
         parts.append("<h2>Benchmarks in the corpus</h2>" + _leaks(leaks))
+    if facts.get("tokenizer_eval"):
+        parts.append("<h2>Tokenizer</h2>" + tokenizer_section(facts["tokenizer_eval"]))
     if "pack" in facts["steps"]:
         parts.append("<h2>Mixture</h2>" + _mixture(facts["steps"]["pack"], colours))
     if metrics:

@@ -98,6 +98,7 @@ def open_context(loaded: Loaded, place: Place, retrain_tokenizer: bool = False, 
     locked = view.read_lock(place.run).get("tokenizer")
     if locked and not retrain_tokenizer:
         context.kept_tokenizer = place.store.load("tokenizer", locked["units"]["tokenizer"])
+    context.evaluation = view.read_evaluation(place.run)
     if as_run:
         context.lost = read_state(place.run).get("lost", {})
         for source, files in context.lost.items():

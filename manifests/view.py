@@ -5,6 +5,7 @@ can be compared as a diff.
 """
 
 import io
+import json
 import os
 import uuid
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,9 @@ from gristmill.manifests.participants import manifest_of
 from gristmill.manifests.store import Record, atomic_write
 
 LOCK = "manifest.lock.yaml"
+
+EVALUATION = "tokenizer_eval.json"
+"""What `tokenizer eval` measured, for the report."""
 
 
 def links(step: str, records: Iterable[Record]) -> dict[str, dict[str, Path]] | None:
@@ -108,3 +112,12 @@ def write_lock(run: Path, name: str, steps: Mapping[str, Mapping]) -> None:
 def unit_label(source: str | None, name: str) -> str:
     """How the lock file calls a unit."""
     return f"{source}/{name}" if source else name
+
+
+def read_evaluation(run: Path) -> dict | None:
+    """What `evaluate_run` wrote last, if it is of the tokenizer that the run has now."""
+    try:
+        found = json.loads((run / EVALUATION).read_text(encoding="utf-8"))
+        return found if found["tokenizer"] == read_lock(run)["tokenizer"]["units"]["tokenizer"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

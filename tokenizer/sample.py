@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from gristmill.curation.shards import read_batches
-from gristmill.tokenizer.draw import document_draws
+from gristmill.tokenizer.draw import SCALE, document_draws
 from gristmill.tokenizer.pieces import pieces
 from gristmill.tokenizer.training import TokenizerParams
 
@@ -62,8 +62,8 @@ def sample(shards: Sequence[Shard], params: TokenizerParams, seed: int) -> Itera
     """Texts to train on, `params.sample_bytes` of them at most, in pieces of at most a million characters.
 
     Documents are taken in the order of a hash of seed and id until their source's budget is spent; the last is cut to
-    fit. Shards are read in the order of their names, whatever order they come in; a source that gives only a part is
-    read twice, first for ids and lengths.
+    fit. `params.held_out` of them are never taken (`held_out`). Shards are read in the order of their names, whatever
+    order they come in, and twice: first for ids and lengths.
     """
     by_source = defaultdict(list)
     for shard in sorted(shards, key=lambda s: (s.source, s.path)):
@@ -71,41 +71,49 @@ def sample(shards: Sequence[Shard], params: TokenizerParams, seed: int) -> Itera
     sizes = {source: sum(s.num_bytes for s in members) for source, members in by_source.items()}
     allowed = budgets(sizes, params.sample_bytes, params.sample_exponent, params.sample_weights)
     for source, members in by_source.items():
-        partial = allowed[source] < sizes[source]
-        drawn = _drawn_bytes(members, allowed[source], seed) if partial else [None] * len(members)
+        drawn = _drawn_bytes(members, allowed[source], seed, params.held_out)
         for shard, take in zip(members, drawn, strict=True):
             for text in _texts(shard.path, take):
                 yield from pieces(text)
 
 
-def _drawn_bytes(shards: list[Shard], budget: int, seed: int) -> list[np.ndarray]:
+def _drawn_bytes(shards: list[Shard], budget: int, seed: int, share: float) -> list[np.ndarray]:
     """Bytes to take from each document, one array for each shard: all, none, or a part of the last one drawn."""
     draws, lengths, num_rows = [], [], []
     for shard in shards:
         rows = 0
         for batch in read_batches(Path(shard.path), ["id", "text"]):
-            draws.append(document_draws(batch["id"].to_pylist(), seed, "tokenizer sample"))
-            lengths.append(pc.binary_length(batch["text"]).to_numpy(zero_copy_only=False).astype(np.int64))
+            ids = batch["id"].to_pylist()
+            draws.append(document_draws(ids, seed, "tokenizer sample"))
+            size = pc.binary_length(batch["text"]).to_numpy(zero_copy_only=False).astype(np.int64)
+            lengths.append(np.where(held_out(ids, seed, share), 0, size))
             rows += len(batch)
         num_rows.append(rows)
     length = np.concatenate([np.empty(0, np.int64), *lengths])
-    order = np.argsort(np.concatenate([np.empty(0, np.uint64), *draws]), kind="stable")
-    before = np.cumsum(length[order]) - length[order]
-    take = np.empty_like(length)
-    take[order] = np.clip(budget - before, 0, length[order])
+    take = taken_bytes(np.concatenate([np.empty(0, np.uint64), *draws]), length, budget)
     return np.split(take, np.cumsum(num_rows)[:-1])
 
 
-def _texts(path: str, take: np.ndarray | None) -> Iterator[str]:
-    """The texts of a shard, or the first `take[i]` bytes of text i where that is more than none."""
+def taken_bytes(draws: np.ndarray, lengths: np.ndarray, budget: int) -> np.ndarray:
+    """How much of each document is taken, int64[N]: in the order of their draws until `budget` is spent."""
+    order = np.argsort(draws, kind="stable")
+    before = np.cumsum(lengths[order]) - lengths[order]
+    take = np.empty_like(lengths)
+    take[order] = np.clip(budget - before, 0, lengths[order])
+    return take
+
+
+def held_out(ids: list[str], seed: int, share: float) -> np.ndarray:
+    """Which documents no sample takes, bool[N]; the same ones whatever else there is."""
+    return document_draws(ids, seed, "tokenizer held out") < np.uint64(share * SCALE)
+
+
+def _texts(path: str, take: np.ndarray) -> Iterator[str]:
+    """The first `take[i]` bytes of each text i of a shard where that is more than none."""
     row = 0
     for batch in read_batches(Path(path), ["text"]):
         texts = batch["text"]
-        if take is None:
-            for text in texts:
-                yield text.as_py()
-        else:
-            part = take[row : row + len(texts)]
-            for i in np.flatnonzero(part):
-                yield texts[int(i)].as_py().encode()[: part[i]].decode(errors="ignore")
+        part = take[row : row + len(texts)]
+        for i in np.flatnonzero(part):
+            yield texts[int(i)].as_py().encode()[: part[i]].decode(errors="ignore")
         row += len(texts)

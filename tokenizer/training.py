@@ -57,7 +57,12 @@ class TokenizerParams:
     sample_weights: Mapping[str, float] = field(default_factory=dict)
     """Parts of the sample by source, in place of the exponent; a source that is not named gives nothing."""
 
+    held_out: float = 0.01
+    """Share of the documents that the sample leaves out, by a hash of their ids: `tokenizer eval` measures on them."""
+
     def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"held_out: {self.held_out} must be at least 0 and below 1.")
         if self.vocab_size < MIN_VOCAB:
             raise ValueError(
                 f"vocab_size: {self.vocab_size} is below {MIN_VOCAB}, the 256 bytes and "
@@ -78,14 +83,32 @@ class TokenizerParams:
         named(self.pattern, self.digits)
 
 
-def train(texts: Iterable[str], params: TokenizerParams) -> Tokenizer:
+@dataclass
+class Counted:
+    """What a tokenizer was trained on."""
+
+    sample_bytes: int = 0
+    """Text that was counted, in bytes of UTF-8."""
+    pretokens: int = 0
+    """Different pre-tokens that were trained on."""
+    rarest: int = 1
+    """The lowest count of one."""
+    left_out: int = 0
+    """Different pre-tokens that are rarer, for want of memory (pretokens.MAX_PRETOKENS)."""
+
+
+def train(texts: Iterable[str], params: TokenizerParams, counted: Counted | None = None) -> Tokenizer:
     """A byte-level BPE tokenizer of at most `params.vocab_size` tokens; the same texts in any order give the same bytes.
 
     Any text decodes to itself. Merges need a pair seen twice, so a small sample ends below the size asked for: compare
-    `get_vocab_size()`, which is also logged. Raises ValueError if there is no text at all.
+    `get_vocab_size()`, which is also logged. `counted` is filled in with what was counted. Raises ValueError if there is
+    no text at all.
     """
     pattern = named(params.pattern, params.digits)
     counts = count(texts, pattern)
+    if counted is not None:
+        counted.sample_bytes, counted.pretokens = counts.num_bytes, len(counts.counts)
+        counted.rarest, counted.left_out = counts.rarest, counts.left_out
     if not counts.num_bytes:
         raise ValueError("the sample for the tokenizer holds no text; check the sources' filters, or set a path.")
     vocabulary, merges = learn(counts, params.vocab_size)
