@@ -11,7 +11,7 @@ CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
 .PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid bench-decontaminate \
-  bench-features bench-dedup bench-dedup-scale
+  bench-features bench-dedup bench-dedup-scale bench-tokens
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) -c '$(SUITS)' || { echo "Gristmill needs Python 3.11 or 3.12; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
@@ -78,6 +78,9 @@ bench-langid: $(BIN)/.installed
 bench-decontaminate: $(BIN)/.installed $(PEERS)/.installed
 	GRISTMILL_DATA=$${GRISTMILL_DATA:-../shared/data} $(BIN)/gristmill run manifests/samples.yaml --until extract
 	$(BIN)/python -m benchmarks.bench_decontaminate
+
+bench-tokens: $(BIN)/.installed $(PEERS)/.installed
+	$(BIN)/python -m benchmarks.bench_tokens
 
 bench-features: $(BIN)/.installed $(PEERS)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench_features

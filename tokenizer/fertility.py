@@ -78,7 +78,7 @@ class Measured:
 
     vocab_size: int
     digest: str
-    library: str
+    encoder: Encoder
     total: Tally = field(default_factory=Tally)
     groups: dict[str, dict[str, Tally]] = field(default_factory=lambda: {"source": {}, "language": {}, "kind": {}})
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -98,7 +98,7 @@ def measure(documents: Iterable[Document], tokenizers: Mapping[str, Tokenizer]) 
     results = {}
     for name, tokenizer in tokenizers.items():
         size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
-        results[name] = Measured(tokenizer.get_vocab_size(), digest(tokenizer), encoders[name].name)
+        results[name] = Measured(tokenizer.get_vocab_size(), digest(tokenizer), encoders[name])
         results[name].counts = np.zeros(size, np.int64)
     for document in documents:
         text = document.text
@@ -123,11 +123,11 @@ def summary(result: Measured, tokenizer: Tokenizer) -> dict[str, object]:
     used = result.counts[merged]
     unused = merged[used == 0]
     longest = sorted(merged.tolist(), key=lambda i: (-len(known[i]), known[i]))[:LONGEST]
-    encoder = Encoder(tokenizer)
+    encoder = result.encoder
     return {
         "vocab_size": result.vocab_size,
         "digest": result.digest,
-        "library": result.library,
+        "library": encoder.name,
         "all": result.total.measures(),
         "unigram_bits_per_byte": result.bits_per_byte(),
         **{

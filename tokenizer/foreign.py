@@ -54,6 +54,8 @@ def read(path: str | Path) -> Tokenizer:
 
 def _from_ranks(path: Path) -> Tokenizer:
     lines = [line.split() for line in path.read_bytes().splitlines() if line]
+    if any(len(line) != 2 for line in lines):
+        raise KeyError("a line is not a token and its rank")
     ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in lines}
     if missing := [byte for byte in range(256) if bytes([byte]) not in ranks]:
         raise ValueError(f"{path}: {len(missing)} single bytes have no rank, so it could not encode every text.")

@@ -10,8 +10,20 @@ from gristmill.tokenizer.rows import PackedRows, open_rows
 
 
 def packed(run: Path, split: str) -> PackedRows:
-    """The packed rows of `train` or `validation` in a run folder. Raises ValueError if there are none."""
-    return open_rows(run / "packed" / split)
+    """The packed rows of `train` or `validation` in a run folder.
+
+    Raises ValueError if there are none, or if their ids are of another tokenizer than the one beside them.
+    """
+    rows = open_rows(run / "packed" / split)
+    encoded_with = (rows.table.schema.metadata or {}).get(b"gristmill.tokenizer", b"").decode()
+    if encoded_with and (run / "tokenizer" / "tokenizer.json").is_file():
+        beside = bpe.digest(bpe.load(run / "tokenizer"))
+        if beside != encoded_with:
+            raise ValueError(
+                f"{run / 'packed' / split} was encoded with another tokenizer ({encoded_with[:8]}) than {run / 'tokenizer'} "
+                f"({beside[:8]}): its ids mean other texts; run tokens and pack again."
+            )
+    return rows
 
 
 def vocab_size(tokenizer: Path) -> int:
