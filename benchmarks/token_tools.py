@@ -19,6 +19,15 @@ LETTERS += [byte for byte in range(256) if byte not in LETTERS]
 BYTE_OF = {chr(b) if i < 188 else chr(256 + i - 188): b for i, b in enumerate(LETTERS)}
 
 
+def memory_mb(what: str) -> float:
+    """Memory of this process: now (VmRSS) or at most (VmHWM). Where /proc is not, the most there has been."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    line = next(line for line in status.read_text().splitlines() if line.startswith(what))
+    return int(line.split()[1]) / 1024
+
+
 def batches(folder: Path):
     import pyarrow as pa
 
@@ -201,12 +210,11 @@ def main() -> None:
     else:
         steps = _train(Path(folder), pattern, int(size), tool)
     next(steps)  # imports
-    unit = 2**20 if sys.platform == "darwin" else 1024
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory_mb("VmRSS")
     cpu, wall = time.process_time(), time.perf_counter()
     result = next(steps)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit
+    peak = memory_mb("VmHWM") - before
     found = result()
     if work == "train":
         found = (len(found), hashlib.sha256(b"\0".join(found)).hexdigest()[:12])

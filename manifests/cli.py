@@ -213,6 +213,10 @@ def tokenizer_train(
     multiple_of: Annotated[
         int, typer.Option(help="With --files: fill the vocabulary up to a multiple.")
     ] = cli_tokenizer.DEFAULTS.multiple_of,
+    superwords_from: Annotated[
+        int | None,
+        typer.Option(help="With --files: vocabulary size from which on merges cross white space (SuperBPE)."),
+    ] = None,
     sample_bytes: Annotated[
         int, typer.Option(help="With --files: text to train on, in bytes.")
     ] = cli_tokenizer.DEFAULTS.sample_bytes,
@@ -244,6 +248,7 @@ def tokenizer_train(
         pattern=pattern,
         digits=digits,
         multiple_of=multiple_of,
+        superwords_from=superwords_from,
         sample_bytes=sample_bytes,
     )
     if as_json:

@@ -47,7 +47,7 @@ def tokenizer(unit: Unit, out: Path) -> Mapping[str, object]:
             "no document was kept, so there is no text to train a tokenizer on; see `gristmill status` for what dropped them"
         )
     counted = training.Counted()
-    trained = training.train(sample.sample(shards, params, unit.params["seed"]), params, counted)
+    trained = training.train(sample.Sample(shards, params, unit.params["seed"]), params, counted)
     bpe.save(trained, out)
     return {"vocab_size": trained.get_vocab_size(), **dataclasses.asdict(counted)}
 

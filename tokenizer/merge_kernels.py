@@ -4,8 +4,8 @@ It does what the trainer of `tokenizers` 0.23 does (models/bpe/trainer.rs), step
 of equally frequent pairs the one with the lower ids goes first; a merge whose bytes are a token already gives that
 token, and its pairs then stand in the queue once for every time that they came up, each with the words it was found in.
 A pair's count is looked at again when its turn comes, so the queue holds counts that are too high, never too low.
-Two differences: counts are 64 bits wide there as here, where theirs overflow at 2^31; and no merge gives the bytes
-of a special token.
+Three differences: pairs are counted in 64 bits, where theirs overflow at 2^31; no merge gives the bytes of a special
+token; and none, where that is asked for, more blanks than allowed.
 """
 
 import numpy as np
@@ -131,12 +131,13 @@ def _slot_of(data, ends, table, a, b):
     return slot
 
 
-@compiled(t.Tuple((t.int64[:, ::1], t.int64))(_I4, I8, I8, U1, I8, t.int64, t.int64, t.int64))
-def merges(symbols, word_ends, word_counts, known, known_ends, num_special, vocab_size, min_count):
+@compiled(t.Tuple((t.int64[:, ::1], t.int64))(_I4, I8, I8, U1, I8, t.int64, t.int64, t.int64, t.int64))
+def merges(symbols, word_ends, word_counts, known, known_ends, num_special, vocab_size, min_count, max_blanks):
     """The merges that take the vocabulary to `vocab_size` tokens, int64[M, 3]: left, right, result; and how many tokens.
 
     `symbols` are the ids of all words, which are overwritten, word w ending at `word_ends[w]`. Token i is
     `known[known_ends[i] : known_ends[i + 1]]`; the first `num_special` are special.
+    `max_blanks` is the most blanks in one token, -1 any.
     """
     num_words = len(word_ends)
     lengths = np.empty(num_words, np.int32)
@@ -266,6 +267,13 @@ def merges(symbols, word_ends, word_counts, known, known_ends, num_special, voca
         result = by_bytes[slot]
         if 0 <= result < num_special:
             continue
+        if max_blanks >= 0:
+            blanks = 0
+            for token in (left, right):
+                for i in range(ends[token], ends[token + 1]):
+                    blanks += data[i] == 32
+            if blanks > max_blanks:
+                continue
         if result < 0:
             result = tokens
             tokens += 1

@@ -58,6 +58,16 @@ def budgets(
     return dict(sorted(result.items()))
 
 
+class Sample:
+    """What `sample` gives, as often as it is gone through."""
+
+    def __init__(self, shards: Sequence[Shard], params: TokenizerParams, seed: int) -> None:
+        self._arguments = (shards, params, seed)
+
+    def __iter__(self) -> Iterator[str]:
+        return sample(*self._arguments)
+
+
 def sample(shards: Sequence[Shard], params: TokenizerParams, seed: int) -> Iterator[str]:
     """Texts to train on, `params.sample_bytes` of them at most, in pieces of at most a million characters.
 

@@ -44,6 +44,9 @@ class TokenizerParams:
     digits: int | None = None
     """Digits in one token at most, 1 to 3; the pattern's own if not given: 3 of gpt4 and llama3, any number of gpt2."""
 
+    superwords_from: int | None = None
+    """Vocabulary size from which on merges may cross white space (SuperBPE, Liu et al. 2025); none do if not given."""
+
     path: str | None = None
     """An existing tokenizer: a tokenizer.json, a folder with one, a .tiktoken file, or GPT-2's vocab.bpe. Then nothing is
     trained."""
@@ -80,6 +83,11 @@ class TokenizerParams:
             raise ValueError("sample_weights: every weight must be a number of at least 0.")
         if self.sample_weights and not any(self.sample_weights.values()):
             raise ValueError("sample_weights: all weights are 0, so there is nothing to train on; give one at least.")
+        if self.superwords_from is not None and not MIN_VOCAB <= self.superwords_from < self.vocab_size:
+            raise ValueError(
+                f"superwords_from: {self.superwords_from} must be between {MIN_VOCAB} and vocab_size ({self.vocab_size}); "
+                "the paper takes three fifths to nine tenths of it."
+            )
         named(self.pattern, self.digits)
 
 
@@ -101,8 +109,9 @@ def train(texts: Iterable[str], params: TokenizerParams, counted: Counted | None
     """A byte-level BPE tokenizer of at most `params.vocab_size` tokens; the same texts in any order give the same bytes.
 
     Any text decodes to itself. Merges need a pair seen twice, so a small sample ends below the size asked for: compare
-    `get_vocab_size()`, which is also logged. `counted` is filled in with what was counted. Raises ValueError if there is
-    no text at all.
+    `get_vocab_size()`, which is also logged. `counted` is filled in with what was counted. With
+    `superwords_from` the texts are gone through twice, so a generator does not do. Raises ValueError if there is no text
+    at all.
     """
     pattern = named(params.pattern, params.digits)
     counts = count(texts, pattern)
@@ -111,7 +120,12 @@ def train(texts: Iterable[str], params: TokenizerParams, counted: Counted | None
         counted.rarest, counted.left_out = counts.rarest, counts.left_out
     if not counts.num_bytes:
         raise ValueError("the sample for the tokenizer holds no text; check the sources' filters, or set a path.")
-    vocabulary, merges = learn(counts, params.vocab_size)
+    vocabulary, merges = learn(counts, params.superwords_from or params.vocab_size)
+    if params.superwords_from:
+        from gristmill.tokenizer.superwords import SUPERWORDS, learn_superwords
+
+        vocabulary, merges = learn_superwords(texts, counts.num_bytes, vocabulary, merges, params.vocab_size)
+        pattern = SUPERWORDS
     tokenizer = build(vocabulary, merges, pattern, params.multiple_of)
     size = len(vocabulary)
     if size < params.vocab_size:
@@ -154,7 +168,13 @@ def learn(counts: Counts, vocab_size: int) -> tuple[list[str], list[tuple[str, s
         len(SPECIAL_TOKENS),
         vocab_size,
         MIN_COUNT,
+        -1,
     )
+    return spelled(known, made, num_tokens)
+
+
+def spelled(known: list[str], made: np.ndarray, num_tokens: int) -> tuple[list[str], list[tuple[str, str]]]:
+    """All tokens in letters, and the merges that `made` them of those known, int64[M, 3]."""
     tokens = known + [""] * (num_tokens - len(known))
     pairs = []
     for left, right, result in made.tolist():

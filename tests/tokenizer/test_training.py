@@ -147,3 +147,40 @@ def real_texts(samples) -> list[str]:
 def test_merges_on_real_texts_are_those_of_tokenizers(real_texts, pattern, digits):
     params = TokenizerParams(vocab_size=32768, pattern=pattern, digits=digits)
     assert json.loads(train(real_texts, params).to_str()) == json.loads(by_tokenizers(real_texts, params).to_str())
+
+
+PROSE = [
+    f"the end of the {n} sacks of the mill, in the middle of the night; {n} of the best of them\n" for n in "abcdefgh"
+]
+
+
+def test_superwords_cross_blanks_after_the_size_that_is_asked_for():
+    plain = train(PROSE * 3, TokenizerParams(vocab_size=300))
+    tokenizer = train(PROSE * 3, TokenizerParams(vocab_size=400, superwords_from=300))
+    first, second = plain.get_vocab(), tokenizer.get_vocab()
+    assert {token: i for token, i in second.items() if i < 300} == first
+    beyond = [token.replace("Ġ", " ") for token, i in second.items() if i >= 300]
+    assert any(token.strip().count(" ") for token in beyond)
+    assert max(token.count(" ") for token in beyond) <= 4
+    assert len(tokenizer.encode(PROSE[0]).ids) < len(plain.encode(PROSE[0]).ids)
+
+
+@settings(max_examples=40)
+@given(text=TEXT | st.lists(st.sampled_from(PROSE), max_size=3).map(" ".join))
+def test_superwords_decode_to_the_text_and_every_library_agrees(superwords, text):
+    encoder = encoders.encoder_of(superwords)
+    ids = encoder.ids(text)
+    assert ids.tolist() == superwords.encode(text).ids
+    assert superwords.decode(ids.tolist()) == text
+
+
+@pytest.fixture(scope="module")
+def superwords() -> Tokenizer:
+    return train(PROSE * 3, TokenizerParams(vocab_size=400, superwords_from=300))
+
+
+def test_superwords_need_texts_that_can_be_gone_through_twice():
+    with pytest.raises(ValueError, match="gone through twice"):
+        train(iter(PROSE), TokenizerParams(vocab_size=400, superwords_from=300))
+    with pytest.raises(ValueError, match="superwords_from: 400 must be between 266 and vocab_size"):
+        TokenizerParams(vocab_size=400, superwords_from=400)
