@@ -8,7 +8,7 @@ thousandth of the text, for `tokenizers` needs some thirty times longer than wha
 import numpy as np
 
 from gristmill.tokenizer.draw import document_draws
-from gristmill.tokenizer.encoders import Encoder, Ids, byte_counts
+from gristmill.tokenizer.encoders import Encoder, Ids
 from gristmill.tokenizer.pieces import PIECE_CHARS
 
 COMPARED_CHARS = 4096
@@ -27,7 +27,7 @@ class Agreement:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._bytes = byte_counts(encoder.tokenizer) if encoder.tokenizer.normalizer is None else None
+        self._bytes = encoder.byte_counts if encoder.tokenizer.normalizer is None else None
         self.compared = 0
 
     def check(self, ids: list[str], texts: list[str], tokens: list[Ids]) -> None:

@@ -60,11 +60,12 @@ def load(path: str | Path) -> Tokenizer:
     if file.name.endswith(foreign.SUFFIXES):
         return foreign.read(file)
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        stored |= {"truncation": None, "padding": None, "post_processor": None}
-        if "dropout" in stored["model"]:
-            stored["model"]["dropout"] = None
-        tokenizer = Tokenizer.from_str(json.dumps(stored, ensure_ascii=False))
+        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.post_processor = None
+        if getattr(tokenizer.model, "dropout", None) is not None:
+            tokenizer.model.dropout = None
     except Exception as error:  # tokenizers raises bare Exception
         raise ValueError(f"{file} is no tokenizer.json of the tokenizers library ({error}).") from None
     tokenizer.encode_special_tokens = True

@@ -60,7 +60,7 @@ def encode_shard(
 def _encode_shard(shard: Path, out: Path, encoder: Encoder, source: str, end_id: int) -> dict[str, object]:
     dtype = token_dtype(encoder.tokenizer)
     counts = {"documents": 0, "tokens": 0, "bytes": 0, "invalid_utf8": 0}
-    schema = _schema(dtype, digest(encoder.tokenizer), end_id, source)
+    schema = _schema(dtype, encoder.digest, end_id, source)
     agreement = Agreement(encoder)
     with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in read_batches(shard, ["id", "text"]):
@@ -105,7 +105,8 @@ def joined(found: Sequence[np.ndarray], end_id: int, dtype: type = np.uint32) ->
 
 def token_dtype(tokenizer: Tokenizer) -> type:
     """uint16 if every id fits, else uint32."""
-    return np.uint16 if max(tokenizer.get_vocab(with_added_tokens=True).values()) < 2**16 else np.uint32
+    added = max(tokenizer.get_added_tokens_decoder(), default=0)
+    return np.uint16 if max(added, *tokenizer.get_vocab(with_added_tokens=False).values()) < 2**16 else np.uint32
 
 
 def _schema(dtype: type, tokenizer_digest: str, end_id: int, source: str) -> pa.Schema:

@@ -46,6 +46,9 @@ class Encoder:
                 "this tokenizer would encode a text's '<|endoftext|>' as the end of a document; open it with bpe.load."
             )
         self.tokenizer = tokenizer
+        self.digest = digest(tokenizer)
+        self.byte_counts = byte_counts(tokenizer)
+        """Bytes of text that each id stands for; None if the tokenizer is not byte-level."""
         self._hostile = hostile_texts(tokenizer)
         self._libraries = iter(LIBRARIES.items())
         self.next_library()

@@ -16,15 +16,15 @@ BYTE_OF = _byte_alphabet()
 """The byte behind each letter of a byte-level vocabulary."""
 
 
+_AS_BYTES = str.maketrans({letter: chr(byte) for letter, byte in BYTE_OF.items()})
+
+
 def vocabulary_bytes(tokenizer: Tokenizer) -> dict[int, bytes] | None:
     """The bytes of text that each id stands for, special tokens left out; None if the tokenizer is not byte-level."""
-    stored = json.loads(tokenizer.to_str())
-    steps = stored["decoder"] or {}
+    steps = json.loads(tokenizer.decoder.__getstate__()) if tokenizer.decoder is not None else {}
     if "ByteLevel" not in [step["type"] for step in (steps, *steps.get("decoders", ())) if step]:
         return None
     added = tokenizer.get_added_tokens_decoder()
-    known = {i: token.content.encode() for i, token in added.items() if not token.special}
-    for token, i in tokenizer.get_vocab(with_added_tokens=False).items():
-        if i not in added:
-            known[i] = bytes(BYTE_OF[letter] for letter in token)
-    return known
+    vocabulary = tokenizer.get_vocab(with_added_tokens=False)
+    known = {i: token.translate(_AS_BYTES).encode("latin-1") for token, i in vocabulary.items() if i not in added}
+    return known | {i: token.content.encode() for i, token in added.items() if not token.special}
