@@ -23,14 +23,17 @@ was found in, and the word or the moment at which it was found last."""
 @compiled(_PAIRS(_PAIRS))
 def _more_pairs(pairs):
     result = np.empty((2 * len(pairs), 4), np.int64)
-    result[: len(pairs)] = pairs
+    for i in range(len(pairs)):  # loops, for assigning slices takes Numba seconds to compile
+        for k in range(4):
+            result[i, k] = pairs[i, k]
     return result
 
 
 @compiled(_I8(_I8, t.int64), _I4(_I4, t.int64))
 def _grown(array, size):
     result = np.empty(max(size, 2 * len(array)), array.dtype)
-    result[: len(array)] = array
+    for i in range(len(array)):
+        result[i] = array[i]
     return result
 
 
@@ -131,42 +134,14 @@ def _slot_of(data, ends, table, a, b):
     return slot
 
 
-@compiled(t.Tuple((t.int64[:, ::1], t.int64))(_I4, I8, I8, U1, I8, t.int64, t.int64, t.int64, t.int64))
-def merges(symbols, word_ends, word_counts, known, known_ends, num_special, vocab_size, min_count, max_blanks):
-    """The merges that take the vocabulary to `vocab_size` tokens, int64[M, 3]: left, right, result; and how many tokens.
-
-    `symbols` are the ids of all words, which are overwritten, word w ending at `word_ends[w]`. Token i is
-    `known[known_ends[i] : known_ends[i + 1]]`; the first `num_special` are special.
-    `max_blanks` is the most blanks in one token, -1 any.
-    """
-    num_words = len(word_ends)
-    lengths = np.empty(num_words, np.int32)
-    start = 0
-    for w in range(num_words):
-        lengths[w] = word_ends[w] - start
-        start = word_ends[w]
-
-    # Tokens, by their bytes.
-    tokens = len(known_ends) - 1
-    ends = np.zeros(max(vocab_size, tokens) + 1, np.int64)
-    ends[: tokens + 1] = known_ends
-    data = np.empty(max(16 * vocab_size, 2 * len(known)), np.uint8)
-    data[: len(known)] = known
-    size = 1
-    while size < 3 * (vocab_size + tokens):
-        size *= 2
-    by_bytes = np.full(size, -1, np.int64)
-    for token in range(tokens):
-        slot = _slot_of(data, ends, by_bytes, token, -1)
-        if by_bytes[slot] < 0:
-            by_bytes[slot] = token
-
-    # Pairs, their counts, and the words that each stands in.
+@compiled(t.Tuple((_PAIRS, _I8, t.int64))(_I4, I8, I8))
+def _count_pairs(symbols, word_ends, word_counts):
+    """Pairs with their counts and numbers of words, the table that finds them, and how many they are."""
     pairs = np.empty((2**16, 4), np.int64)
     table = np.full(2**18, -1, np.int64)
     num_pairs = 0
     start = 0
-    for w in range(num_words):
+    for w in range(len(word_ends)):
         for i in range(start, word_ends[w] - 1):
             key = np.int64(symbols[i]) << 32 | np.int64(symbols[i + 1])
             slot = _find(pairs, table, key)
@@ -185,19 +160,15 @@ def merges(symbols, word_ends, word_counts, known, known_ends, num_special, voca
                 pairs[pair, STAMP] = w
                 pairs[pair, FOUND] += 1
         start = word_ends[w]
-    entries = num_pairs
-    entry_counts, entry_pairs = np.empty(max(16, 2 * num_pairs), np.int64), np.empty(max(16, 2 * num_pairs), np.int64)
-    entry_first, entry_words = np.empty(max(16, 2 * num_pairs), np.int64), np.empty(max(16, 2 * num_pairs), np.int64)
-    places = 0
-    for pair in range(num_pairs):
-        entry_counts[pair], entry_pairs[pair] = pairs[pair, COUNT], pair
-        entry_first[pair], entry_words[pair] = places, pairs[pair, FOUND]
-        places += pairs[pair, FOUND]
-        pairs[pair, FOUND] = 0
-        pairs[pair, STAMP] = -1
+    return pairs, table, num_pairs
+
+
+@compiled(_I4(_I4, I8, _PAIRS, _I8, t.int64, _I8, t.int64))
+def _list_words(symbols, word_ends, pairs, table, num_pairs, entry_first, places):
+    """The words that each pair stands in, those of a pair side by side from `entry_first` on; clears the pairs' marks."""
     words = np.empty(max(16, 2 * places), np.int32)
     start = 0
-    for w in range(num_words):
+    for w in range(len(word_ends)):
         for i in range(start, word_ends[w] - 1):
             pair = table[_find(pairs, table, np.int64(symbols[i]) << 32 | np.int64(symbols[i + 1]))]
             if pairs[pair, STAMP] != w:
@@ -208,6 +179,133 @@ def merges(symbols, word_ends, word_counts, known, known_ends, num_special, voca
     for pair in range(num_pairs):
         pairs[pair, STAMP] = -1
         pairs[pair, FOUND] = 0
+    return words
+
+
+@compiled(
+    t.UniTuple(t.int64, 2)(
+        *(_I4, _I4, I8, I8, _I4, t.int64, t.int64, t.int64, t.int64, t.int64, t.int64),
+        *(_PAIRS, _I8, t.int64, _I8, _I8),
+    )
+)
+def _apply(
+    symbols,
+    lengths,
+    word_ends,
+    word_counts,
+    words,
+    first,
+    last,
+    left,
+    right,
+    result,
+    visit,
+    pairs,
+    table,
+    num_pairs,
+    changed_pairs,
+    changed_words,
+):
+    """Merge a pair in its words, `words[first:last]`; gives the number of pairs, and of those that came up in a word.
+
+    `visit` marks the first of the words, the next numbers the others. There must be room in `pairs` and `changed_pairs`.
+    """
+    num_changed = 0
+    for number in range(first, last):
+        w = words[number]
+        start = word_ends[w - 1] if w else 0
+        length = lengths[w]
+        count = word_counts[w]
+        i, kept = start, start  # what stays is moved to the left as the word is read, for words may be long
+        end = start + length
+        while i < end:
+            if i + 1 < end and symbols[i] == left and symbols[i + 1] == right:
+                # Up to four pairs change: those with the neighbours go, two with the result come.
+                for side in range(4):
+                    if side < 2:
+                        if kept == start:
+                            continue
+                        key = np.int64(symbols[kept - 1]) << 32 | (left if side == 0 else result)
+                    else:
+                        if i + 2 == end:
+                            continue
+                        key = (right if side == 2 else result) << 32 | np.int64(symbols[i + 2])
+                    spot = _find(pairs, table, key)
+                    other = table[spot]
+                    if other < 0:
+                        other = num_pairs
+                        num_pairs += 1
+                        pairs[other, KEY], pairs[other, COUNT], pairs[other, FOUND], pairs[other, STAMP] = (
+                            key,
+                            0,
+                            0,
+                            -1,
+                        )
+                        table[spot] = other
+                    if side == 0 or side == 2:
+                        pairs[other, COUNT] -= count
+                    else:
+                        pairs[other, COUNT] += count
+                        if pairs[other, STAMP] != visit:
+                            pairs[other, STAMP] = visit
+                            changed_pairs[num_changed], changed_words[num_changed] = other, w
+                            num_changed += 1
+                symbols[kept] = result
+                i += 2
+            else:
+                symbols[kept] = symbols[i]
+                i += 1
+            kept += 1
+        lengths[w] = kept - start
+        visit += 1
+    return num_pairs, num_changed
+
+
+@compiled(t.Tuple((t.int64[:, ::1], t.int64, t.int64))(_I4, I8, I8, U1, I8, t.int64, t.int64, t.int64, t.int64))
+def merges(symbols, word_ends, word_counts, known, known_ends, num_special, vocab_size, min_count, max_blanks):
+    """The merges that take the vocabulary to `vocab_size` tokens, int64[., 3]: left, right, result; how many, and how
+    many tokens there are then.
+
+    `symbols` are the ids of all words, which are overwritten, word w ending at `word_ends[w]`. Token i is
+    `known[known_ends[i] : known_ends[i + 1]]`; the first `num_special` are special.
+    `max_blanks` is the most blanks in one token, -1 any.
+    """
+    num_words = len(word_ends)
+    lengths = np.empty(num_words, np.int32)
+    start = 0
+    for w in range(num_words):
+        lengths[w] = word_ends[w] - start
+        start = word_ends[w]
+
+    # Tokens, by their bytes.
+    tokens = len(known_ends) - 1
+    ends = np.zeros(max(vocab_size, tokens) + 1, np.int64)
+    for i in range(tokens + 1):
+        ends[i] = known_ends[i]
+    data = np.empty(max(16 * vocab_size, 2 * len(known)), np.uint8)
+    for i in range(len(known)):
+        data[i] = known[i]
+    size = 1
+    while size < 3 * (vocab_size + tokens):
+        size *= 2
+    by_bytes = np.full(size, -1, np.int64)
+    for token in range(tokens):
+        slot = _slot_of(data, ends, by_bytes, token, -1)
+        if by_bytes[slot] < 0:
+            by_bytes[slot] = token
+
+    pairs, table, num_pairs = _count_pairs(symbols, word_ends, word_counts)
+    entries = num_pairs
+    entry_counts, entry_pairs = np.empty(max(16, 2 * num_pairs), np.int64), np.empty(max(16, 2 * num_pairs), np.int64)
+    entry_first, entry_words = np.empty(max(16, 2 * num_pairs), np.int64), np.empty(max(16, 2 * num_pairs), np.int64)
+    places = 0
+    for pair in range(num_pairs):
+        entry_counts[pair], entry_pairs[pair] = pairs[pair, COUNT], pair
+        entry_first[pair], entry_words[pair] = places, pairs[pair, FOUND]
+        places += pairs[pair, FOUND]
+        pairs[pair, FOUND] = 0
+        pairs[pair, STAMP] = -1
+    words = _list_words(symbols, word_ends, pairs, table, num_pairs, entry_first, places)
     # Pairs that are too rare to be merged wait apart: they are most, and the queue is quicker without them.
     heap, heap_counts = np.empty(1024, np.int64), np.empty(1024, np.int64)
     apart, queued, waiting = np.empty(1024, np.int64), 0, 0
@@ -281,74 +379,54 @@ def merges(symbols, word_ends, word_counts, known, known_ends, num_special, voca
             used = ends[result]
             if used + first + second > len(data):
                 longer = np.empty(2 * len(data) + first + second, np.uint8)
-                longer[:used] = data[:used]
+                for i in range(used):
+                    longer[i] = data[i]
                 data = longer
-            data[used : used + first] = data[ends[left] : ends[left] + first]
-            data[used + first : used + first + second] = data[ends[right] : ends[right] + second]
+            for i in range(first):
+                data[used + i] = data[ends[left] + i]
+            for i in range(second):
+                data[used + first + i] = data[ends[right] + i]
             ends[result + 1] = used + first + second
             by_bytes[slot] = result
         if num_made == len(made):
             more = np.empty((2 * len(made), 3), np.int64)
-            more[:num_made] = made
+            for i in range(num_made):
+                for k in range(3):
+                    more[i, k] = made[i, k]
             made = more
         made[num_made] = left, right, result
         num_made += 1
 
-        num_changed = 0
-        for number in range(entry_first[entry], entry_first[entry] + entry_words[entry]):
-            w = words[number]
-            start = word_ends[w - 1] if w else 0
-            length = lengths[w]
-            count = word_counts[w]
-            i, kept = start, start  # what stays is moved to the left as the word is read, for words may be long
-            end = start + length
-            while i < end:
-                if i + 1 < end and symbols[i] == left and symbols[i + 1] == right:
-                    # Up to four pairs change: those with the neighbours go, two with the result come.
-                    for side in range(4):
-                        if side < 2:
-                            if kept == start:
-                                continue
-                            key = np.int64(symbols[kept - 1]) << 32 | (left if side == 0 else result)
-                        else:
-                            if i + 2 == end:
-                                continue
-                            key = (right if side == 2 else result) << 32 | np.int64(symbols[i + 2])
-                        spot = _find(pairs, table, key)
-                        other = table[spot]
-                        if other < 0:
-                            if num_pairs == len(pairs):
-                                pairs = _more_pairs(pairs)
-                                table = _table_of(pairs, num_pairs, 4 * len(pairs))
-                                spot = _find(pairs, table, key)
-                            other = num_pairs
-                            num_pairs += 1
-                            pairs[other, KEY], pairs[other, COUNT], pairs[other, FOUND], pairs[other, STAMP] = (
-                                key,
-                                0,
-                                0,
-                                -1,
-                            )
-                            table[spot] = other
-                        if side == 0 or side == 2:
-                            pairs[other, COUNT] -= count
-                        else:
-                            pairs[other, COUNT] += count
-                            if pairs[other, STAMP] != visit:
-                                pairs[other, STAMP] = visit
-                                if num_changed == len(changed_pairs):
-                                    changed_pairs = _grown(changed_pairs, 0)
-                                    changed_words = _grown(changed_words, 0)
-                                changed_pairs[num_changed], changed_words[num_changed] = other, w
-                                num_changed += 1
-                    symbols[kept] = result
-                    i += 2
-                else:
-                    symbols[kept] = symbols[i]
-                    i += 1
-                kept += 1
-            lengths[w] = kept - start
-            visit += 1
+        if num_pairs + 2 * tokens + 2 > len(pairs):  # with every token at most two new pairs
+            pairs = _more_pairs(pairs)
+            while num_pairs + 2 * tokens + 2 > len(pairs):
+                pairs = _more_pairs(pairs)
+            table = _table_of(pairs, num_pairs, 4 * len(pairs))
+        last = entry_first[entry] + entry_words[entry]
+        most = 0
+        for number in range(entry_first[entry], last):
+            most += lengths[words[number]]
+        if most > len(changed_pairs):
+            changed_pairs, changed_words = _grown(changed_pairs, most), _grown(changed_words, most)
+        num_pairs, num_changed = _apply(
+            symbols,
+            lengths,
+            word_ends,
+            word_counts,
+            words,
+            entry_first[entry],
+            last,
+            left,
+            right,
+            result,
+            visit,
+            pairs,
+            table,
+            num_pairs,
+            changed_pairs,
+            changed_words,
+        )
+        visit += entry_words[entry]
 
         # The words of each pair that came up, side by side; each pair is queued anew.
         num_touched = 0
@@ -393,4 +471,4 @@ def merges(symbols, word_ends, word_counts, known, known_ends, num_special, voca
             elif entry_counts[other] > 0:
                 apart[waiting] = other
                 waiting += 1
-    return made[:num_made].copy(), tokens
+    return made, num_made, tokens

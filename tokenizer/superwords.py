@@ -51,7 +51,7 @@ def learn_superwords(
     starts = [0, *counts.ends[:-1].tolist()]
     found = [encoder.ids(raw[a:b].decode()) for a, b in zip(starts, counts.ends.tolist(), strict=True)]
     known = [token.encode() if token in SPECIAL_TOKENS else bytes(map(BYTE_OF.__getitem__, token)) for token in tokens]
-    made, num_tokens = merged(
+    made, num_made, num_tokens = merged(
         np.concatenate([np.empty(0, np.uint32), *found]).astype(np.int32),
         np.cumsum([len(ids) for ids in found], dtype=np.int64),
         counts.counts,
@@ -62,7 +62,7 @@ def learn_superwords(
         MIN_COUNT,
         MAX_WORDS,
     )
-    tokens, more = spelled(tokens, made, num_tokens)
+    tokens, more = spelled(tokens, made[:num_made], num_tokens)
     return tokens, merges + more
 
 

@@ -159,7 +159,7 @@ def learn(counts: Counts, vocab_size: int) -> tuple[list[str], list[tuple[str, s
     id_of_byte = np.empty(256, np.int32)
     id_of_byte[[BYTE_OF[letter] for letter in letters]] = np.arange(len(SPECIAL_TOKENS), len(known), dtype=np.int32)
     raw = [*(token.encode() for token in SPECIAL_TOKENS), *(bytes([BYTE_OF[letter]]) for letter in letters)]
-    made, num_tokens = merges(
+    made, num_made, num_tokens = merges(
         id_of_byte[counts.data],
         counts.ends,
         counts.counts,
@@ -170,7 +170,7 @@ def learn(counts: Counts, vocab_size: int) -> tuple[list[str], list[tuple[str, s
         MIN_COUNT,
         -1,
     )
-    return spelled(known, made, num_tokens)
+    return spelled(known, made[:num_made], num_tokens)
 
 
 def spelled(known: list[str], made: np.ndarray, num_tokens: int) -> tuple[list[str], list[tuple[str, str]]]:
