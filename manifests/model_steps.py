@@ -15,7 +15,8 @@ from gristmill.manifests.store import Input, Unit, write_record
 from gristmill.tokenizer import bpe, encode, foreign, sample, training
 from gristmill.tokenizer import pack as packing
 from gristmill.tokenizer.buckets import BucketParams, MissingBucket
-from gristmill.tokenizer.mixture import MixtureParams
+from gristmill.tokenizer.catalogue import Divided, TokenShard
+from gristmill.tokenizer.mixture import MixtureParams, Phase
 from gristmill.tokenizer.pack import PackParams
 from gristmill.tokenizer.training import TokenizerParams
 from gristmill.train import litgpt_yaml
@@ -26,6 +27,9 @@ REPORT_VERSION = reporting.VERSION
 
 INPUTS = "inputs"
 """Folder of links, inside a training's, to the tokens, rows and tokenizer that it was planned with."""
+
+PACKED_FROM = (("tokens", "tokens.arrow"), ("shards", "shard.arrow"))
+"""The files of each unit that packing reads: of the documents their columns, but no text."""
 
 EXECUTION = FREE_ON_RESUME
 """Fields of PretrainParams that do not change what is learned, only how it is executed and watched: not in the key."""
@@ -76,27 +80,37 @@ def pack(unit: Unit, out: Path) -> Mapping[str, object]:
     """Token shards to an index of rows: the mixture, in the order of training."""
     p = unit.params
     paths = {i.name: i.path for i in unit.inputs}
-    shards = [(source, name, paths[f"tokens/{source}/{name}/tokens.arrow"]) for source, name in p["shards"]]
+    digests = {i.name: i.digest for i in unit.inputs}
+    shards = []
+    for source, name in p["shards"]:
+        tokens, documents = (f"{step}/{source}/{name}/{file}" for step, file in PACKED_FROM)
+        shards.append(TokenShard(source, name, paths[tokens], paths[documents], digests[tokens]))
     divided = {}
     for source, params in p.get("buckets", {}).items():
         missing = MissingBucket(**params["missing"]) if params["missing"] else None
         files = {name: paths[f"buckets/{source}/{name}/buckets.arrow"] for s, name in p["shards"] if s == source}
-        divided[source] = packing.Divided(BucketParams(**(params | {"missing": missing})), files)
+        divided[source] = Divided(BucketParams(**(params | {"missing": missing})), files)
     counts = packing.pack(
         shards,
         PackParams(**p["pack"]),
-        MixtureParams(**p["mixture"]),
+        mixture_params(p["mixture"]),
         p["weights"],
         p["max_epochs"],
         p["seed"],
         out,
         divided,
     )
-    if "buckets" in counts:
-        counts["bucket_tokens"] = {
-            name: count["tokens"] for name, count in counts["buckets"].items()
-        }  # for the lock file
+    for name in ("buckets", "parts"):  # for the lock file
+        if name in counts:
+            counts[f"{name.removesuffix('s')}_tokens"] = {part: c["tokens"] for part, c in counts[name].items()}
     return counts
+
+
+def mixture_params(values: Mapping) -> MixtureParams:
+    """A mixture as a unit's parameters have it."""
+    phases = tuple(Phase(**phase) for phase in values["phases"])
+    by = values["by"]
+    return MixtureParams(**(values | {"phases": phases, "by": by if by is None else tuple(by)}))
 
 
 def pretrain(unit: Unit, out: Path) -> Mapping[str, object]:

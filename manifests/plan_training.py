@@ -68,7 +68,7 @@ def plan_pack(context: Context) -> list[Planned]:
             "seed": m.seed,
             "shards": [[source_name, name] for source_name, _, name in context.each()],
         }
-        files = _shard_files(context, "tokens", "tokens.arrow")
+        files = [file for one in model_steps.PACKED_FROM for file in _shard_files(context, *one)]
         divided = {name: source.buckets for name, source in m.sources.items() if source.buckets}
         if divided:
             values["buckets"] = divided

@@ -91,6 +91,9 @@ def numbers(counts: Mapping[str, object]) -> str:
         for name in shown
         if (value := counts.get(name)) is not None and not isinstance(value, (str, Mapping))
     ]
+    if "padding" in counts:
+        cut, cropped = counts.get("cut", 0), counts.get("cropped", 0)
+        parts.append(f"{counts['padding']:.2%} padding, {cut:,} documents cut, {cropped:,} tokens cropped")
     for name, n in dict(counts.get("with_score", {})).items():
         parts.append(f"{name} of {n:,} in {n + counts['without_score'][name]:,} texts")
     if cut := counts.get("cut"):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gristmill.manifests.charts import COLOURS, curves, stacked_bars
 from gristmill.manifests.report_tokenizer import tokenizer_section
+from gristmill.tokenizer.row_order import WINDOW_ROWS
 
 VERSION = 5
 
@@ -229,6 +230,7 @@ def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
         parts.append((name, c))
         inside = {part: b for part, b in packed.get("buckets", {}).items() if part.partition("/")[0] == source}
         parts += [(f"&emsp;{escape(part)}", b) for part, b in inside.items()]
+    parts += [(f"&emsp;{escape(part)}", c) for part, c in packed.get("parts", {}).items()]
     rows = "".join(
         f"<tr><td>{name}</td><td>{c['documents']:,}</td><td>{c['tokens']:,}</td>"
         f"<td>{c['tokens'] / max(packed['tokens'], 1):.1%}</td><td>{c['epochs']:.2f}</td></tr>"
@@ -238,7 +240,38 @@ def _mixture(packed: Mapping, colours: Mapping[str, str]) -> str:
         f"<table><tr><th>source</th><th>documents</th><th>tokens</th><th>share</th><th>epochs</th></tr>{rows}</table>"
     )
     notes = "".join(f"<p>{escape(note)}</p>" for note in packed["notes"])
-    return f"<p>{packed['rows']:,} rows, {packed['padding']:.2%} padding.</p>{notes}{table}"
+    return f"<p>{_packing(packed)}</p>{notes}{table}{_phases(packed['phases'])}"
+
+
+def _packing(packed: Mapping) -> str:
+    """Rows, and what packing cost, in sentences."""
+    said = (
+        f"{packed['rows']:,} rows, {packed['padding']:.2%} padding; {packed['cut']:,} documents are in more than one row, "
+        f"{packed['cropped']:,} tokens were cropped."
+    )
+    if packed["rows"] >= WINDOW_ROWS:
+        worst = packed["window_deviation"]
+        said += f" In any {WINDOW_ROWS:,} rows each part is within {worst:.2%} of its share."
+    groups = ", ".join(f"{escape(name)} {n:,}" for name, n in packed["validation"]["groups"].items())
+    said += f" Rows of validation: {groups}."
+    if without := packed["validation"]["without"]:
+        said += f" None of {escape(', '.join(without))}, of which there are too few documents."
+    return said
+
+
+def _phases(phases: Sequence[Mapping]) -> str:
+    """What each phase of a mixture was asked for and gave; nothing where there is only one."""
+    if len(phases) < 2:
+        return ""
+    rows = ""
+    for phase in phases:
+        shares = ", ".join(
+            f"{escape(part)} {phase['shares'].get(part, 0):.2%} (asked {asked:.2%})"
+            for part, asked in phase["asked"].items()
+        )
+        rows += f"<tr><td>{phase['first_row']:,}</td><td>{phase['rows']:,}</td><td>{phase['tokens']:,}</td>"
+        rows += f'<td class="words">{shares}</td></tr>'
+    return f"<table><tr><th>from row</th><th>rows</th><th>tokens</th><th>shares</th></tr>{rows}</table>"
 
 
 def _training(trained: Mapping, metrics: Sequence[Mapping]) -> str:

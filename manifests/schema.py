@@ -37,7 +37,7 @@ from gristmill.curation.scores import AppliedClassifier, ScoreFiles
 from gristmill.manifests.source_lines import ManifestError, Problem, SourceLines
 from gristmill.manifests.wording import meant, messages
 from gristmill.tokenizer.buckets import BucketParams, MissingBucket
-from gristmill.tokenizer.mixture import MixtureParams
+from gristmill.tokenizer.mixture import ALL_OTHERS, QUALITY_BUCKET, MixtureParams, Phase
 from gristmill.tokenizer.pack import PackParams
 from gristmill.tokenizer.training import TokenizerParams
 from gristmill.train.config import PretrainParams
@@ -48,6 +48,7 @@ for params in (
     DecontaminateParams,
     TokenizerParams,
     MixtureParams,
+    Phase,
     PackParams,
     PretrainParams,
     UrlLists,
@@ -451,9 +452,31 @@ def _across_blocks(manifest: Manifest) -> list[tuple[tuple[str, ...], str]]:
                 )
         if not any(manifest.sources[name].weight for name in weighted):
             problems.append((("sources",), "all weights are 0; give at least one source a weight above 0"))
+    problems += _mixture_problems(manifest, weighted)
     for name, source in manifest.sources.items():
         problems += _read_problems(name, source)
         problems += _score_problems(name, source, manifest.curate.score_features)
+    return problems
+
+
+def _mixture_problems(manifest: Manifest, weighted: Sequence[str]) -> list[tuple[tuple, str]]:
+    """Shares that are given twice, and names of sources and columns that are not there."""
+    mixture = manifest.mixture
+    ways = [name for name in ("weights", "temperature", "unimax") if getattr(mixture, name)]
+    problems: list[tuple[tuple, str]] = []
+    if ways and weighted:
+        what = f"mixture.{ways[0]} decides the shares, and sources.{weighted[0]} has a weight; remove one of the two"
+        problems.append((("mixture", ways[0]), what))
+    divided = [name for name, source in manifest.sources.items() if source.buckets]
+    if QUALITY_BUCKET in (mixture.by or ()) and not divided:
+        problems.append((("mixture", "by"), f"no source has buckets, so that there is no {QUALITY_BUCKET}; remove it"))
+    if (mixture.by or ("source",))[0] == "source":
+        places = [("mixture", "weights")] + [("mixture", "phases", i, "weights") for i in range(len(mixture.phases))]
+        for place, way in zip(places, [mixture, *mixture.phases], strict=True):
+            for key in way.weights or ():
+                first = key.partition("/")[0]
+                if first not in manifest.sources and key != ALL_OTHERS:
+                    problems.append(((*place, key), f"there is no source {first!r}{meant(first, manifest.sources)}"))
     return problems
 
 

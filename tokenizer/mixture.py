@@ -1,13 +1,52 @@
-"""How many tokens each source gives, and which documents are kept for validation."""
+"""What a mixture is: how much of each part is drawn for training, and which documents are kept for validation."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
+from gristmill.curation import columns
 from gristmill.tokenizer.draw import SCALE, document_draws
+
+QUALITY_BUCKET = "quality_bucket"
+"""In `by`: the bucket of a document of a source with `buckets`."""
+
+ALL_OTHERS = "*"
+"""In `weights`: every part that no other key names."""
+
+_COLUMNS = ("source", "kind", "language", "licence", QUALITY_BUCKET)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Another mixture for the rest of the run, or up to the next phase."""
+
+    weights: Mapping[str, float] | None = None
+    """The weight of each part, as `mixture.weights` has them."""
+    temperature: float | None = None
+    """Instead of weights: shares are sizes to the power of 1/temperature."""
+    start: float | None = None
+    """Share of the run's tokens after which it begins: 0.9 for the last tenth."""
+    after_rows: int | None = None
+    """Instead of `start`, for a run in progress: the rows before this one stay as they are without the phase."""
+    tokens: int | None = None
+    """With `after_rows`: tokens of the rest of the run; null: what is left of `mixture.tokens`."""
+
+    def __post_init__(self) -> None:
+        if (self.start is None) == (self.after_rows is None):
+            raise ValueError("phases: give each phase `start` (a share of the run) or `after_rows`, one of the two.")
+        if self.start is not None and not 0 < self.start < 1:
+            raise ValueError(f"phases: start {self.start} must be between 0 and 1, such as 0.9 for the last tenth.")
+        if self.after_rows is not None and self.after_rows < 1:
+            raise ValueError(f"phases: after_rows {self.after_rows} must be at least 1: the rows that were consumed.")
+        if self.tokens is not None and (self.after_rows is None or self.tokens < 1):
+            raise ValueError("phases: tokens, at least 1, are for a phase with `after_rows`; remove it.")
+        if (self.weights is None) == (self.temperature is None):
+            raise ValueError("phases: give each phase `weights` or `temperature`, one of the two.")
+        _check_weights(self.weights)
+        _check_temperature(self.temperature)
 
 
 @dataclass(frozen=True)
@@ -20,168 +59,95 @@ class MixtureParams:
     validation: float = 0.01
     """Share of the documents that is held out for validation; at least one document always is."""
 
+    by: tuple[str, ...] | None = None
+    """Columns whose values make the parts that are weighed: source, kind, language, licence, quality_bucket, meta.<key>.
+    null: the sources, and the buckets of those that are divided."""
+
+    weights: Mapping[str, float] | None = None
+    """The weight of each part, its values joined by `/`: {web/en: 0.6, web: 0.1, "*": 0.3}. A key with fewer values
+    stands for all parts that begin so, `*` for all others; they share it by their sizes. null: the sources' `weight`."""
+
+    temperature: float | None = None
+    """Instead of weights: shares are sizes to the power of 1/temperature; 1: by size, large: all alike. What max_epochs
+    does not let a part give goes to the others."""
+
+    unimax: bool = False
+    """Instead of weights: all parts alike, as far as max_epochs lets them (Chung et al. 2023); needs `tokens`."""
+
+    phases: tuple[Phase, ...] = ()
+    """Other mixtures for the rest of the run, in the order of their beginning."""
+
     def __post_init__(self) -> None:
         if self.tokens is not None and self.tokens < 1:
             raise ValueError(f"tokens: {self.tokens} must be at least 1; leave it out for all there is.")
         if not 0 <= self.validation < 1:
             raise ValueError(f"validation: {self.validation} must be a share of at least 0 and below 1, such as 0.01.")
+        if self.by is not None:
+            _check_columns(self.by)
+        ways = {"weights": self.weights is not None, "temperature": self.temperature is not None, "unimax": self.unimax}
+        if sum(ways.values()) > 1:
+            given = " and ".join(name for name, is_given in ways.items() if is_given)
+            raise ValueError(f"{given}: each decides the shares; give one of them.")
+        if self.unimax and self.tokens is None:
+            raise ValueError("unimax: true needs `tokens`: how much a part may give depends on how much is asked for.")
+        _check_weights(self.weights)
+        _check_temperature(self.temperature)
+        _check_order(self.phases)
+
+    @property
+    def planned(self) -> tuple[Phase, ...]:
+        """The phases that are part of the run from its beginning."""
+        return tuple(phase for phase in self.phases if phase.start is not None)
+
+    @property
+    def changes(self) -> tuple[Phase, ...]:
+        """The phases that change a run in progress."""
+        return tuple(phase for phase in self.phases if phase.after_rows is not None)
+
+
+def _check_columns(names: tuple[str, ...]) -> None:
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"by: {list(names)}: name one column or more, each once, such as [source, language].")
+    for name in names:
+        if name not in _COLUMNS and columns.family(name) != "meta":
+            more = "; a number is weighed by a source's `buckets`, and then quality_bucket" * (
+                columns.family(name) in columns.NUMERIC
+            )
+            raise ValueError(f"by: {name!r} is none of {', '.join(_COLUMNS)}, meta.<key>{more}.")
+
+
+def _check_weights(weights: Mapping[str, float] | None) -> None:
+    if weights is None:
+        return
+    for part, weight in weights.items():
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"weights: {part} has {weight}; it must be 0 or more.")
+    if not any(weights.values()):
+        raise ValueError("weights: all are 0; give at least one part a weight above 0.")
+
+
+def _check_temperature(temperature: float | None) -> None:
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"temperature: {temperature} must be above 0; 1 is by size, 3 is common for languages.")
+
+
+def _check_order(phases: tuple[Phase, ...]) -> None:
+    starts = [phase.start for phase in phases if phase.start is not None]
+    rows = [phase.after_rows for phase in phases if phase.after_rows is not None]
+    if any(a >= b for a, b in pairwise(starts)) or any(a >= b for a, b in pairwise(rows)):
+        raise ValueError("phases: they must begin one after the other; sort them, each once.")
+    if any(phase.start is not None for phase in phases[len(starts) :]):
+        raise ValueError("phases: those with `after_rows` change the run as it was; put them last.")
 
 
 def is_validation(ids: Iterable[str], share: float, seed: int) -> np.ndarray:
-    """Whether each document is held out, bool[N], by a hash of its id: new documents never change the side of old ones."""
+    """Whether each document is held out, bool[N], by a hash: new documents never change the side of old ones.
+
+    `ids` say which documents belong together (`catalogue.split_keys`).
+    """
     return validation_draws(ids, seed) < share * SCALE
 
 
 def validation_draws(ids: Iterable[str], seed: int) -> np.ndarray:
     """The numbers behind `is_validation`, uint64[N]; the smallest are held out first."""
     return document_draws(ids, seed, "validation")
-
-
-def allocate(
-    available: Mapping[str, int],
-    weights: Mapping[str, float] | None,
-    max_epochs: Mapping[str, float],
-    tokens: int | None,
-) -> dict[str, int]:
-    """Tokens to draw from each source (or bucket of one), by its weight and at most `available * max_epochs` (1 if not given).
-
-    `weights` need no particular sum; None means natural sizes, and 0 means nothing from that source. With
-    `tokens` None the result is the largest that keeps the weights (for natural sizes: everything once); otherwise it
-    sums to `tokens` exactly. Raises ValueError that names every source short of tokens, by how much, and what would
-    mend it.
-
-    >>> allocate({"web": 900, "books": 50}, {"web": 0.8, "books": 0.2}, {"books": 4}, None)
-    {'web': 800, 'books': 200}
-    """
-    _check_names(available, weights, max_epochs)
-    shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
-    caps = {s: int(available[s] * Fraction(str(max_epochs.get(s, 1)))) for s in shares}
-    if empty := [source for source in shares if not available[source]]:
-        remedy = "set weight: 0, or look at what its filters drop"
-        if any("/" in source for source in empty):  # buckets
-            remedy = "give such a bucket the weight 0, or move the edges"
-        raise ValueError(f"no tokens in {', '.join(sorted(empty))}; {remedy}.")
-    if not shares:
-        raise ValueError("no source has tokens to train on; give at least one a weight above 0 and documents.")
-    total = sum(shares.values())
-    most = min(int(caps[s] * total / shares[s]) for s in shares)
-    if weights is None and tokens is None:
-        most = min(most, sum(available.values()))
-    if tokens is not None and _short(shares, caps, tokens):
-        raise ValueError(_shortage(available, weights, shares, caps, tokens, most))
-    drawn = _apportion(shares, most if tokens is None else tokens, caps)
-    return {source: drawn.get(source, 0) for source in available}
-
-
-def limit_note(
-    available: Mapping[str, int],
-    weights: Mapping[str, float] | None,
-    max_epochs: Mapping[str, float],
-    drawn: Mapping[str, int],
-) -> str | None:
-    """Which part keeps a mixture of no given size from being larger, and how much of the others is left unused.
-
-    None if that is less than 1 % of all tokens that may be used. `drawn` is what `allocate` gave.
-
-    >>> limit_note({"web": 900, "books": 50}, {"web": 0.5, "books": 0.5}, {}, {"web": 50, "books": 50})[:60]
-    'books limits the mixture to 100 tokens: it has 50 tokens, to'
-    """
-    shares = {s: Fraction(str(w)) for s, w in (available if weights is None else weights).items() if w > 0}
-    usable = sum(available[s] for s in shares)
-    unused = sum(max(0, available[s] - drawn[s]) for s in shares)
-    if unused * 100 < usable:
-        return None
-    total = sum(shares.values())
-    epochs = {s: Fraction(str(max_epochs.get(s, 1))) for s in shares}
-    part = min(shares, key=lambda s: (available[s] * epochs[s] / shares[s], s))
-    ways = "raise its max_epochs" if weights is None else "lower its weight, raise its max_epochs"
-    return (
-        f"{part} limits the mixture to {sum(drawn.values()):,} tokens: it has {available[part]:,} tokens, to be used "
-        f"{float(epochs[part]):g} times, and is to give {float(shares[part] / total):.3g} of all; {unused:,} of "
-        f"{usable:,} tokens ({unused / usable:.1%}) are not used. To use more, {ways}"
-        + (" or move the edges." if "/" in part else ".")
-    )
-
-
-def _check_names(
-    available: Mapping[str, int], weights: Mapping[str, float] | None, max_epochs: Mapping[str, float]
-) -> None:
-    problems = []
-    if weights is not None:
-        if missing := [s for s in available if s not in weights]:
-            problems.append(f"no weight for {', '.join(missing)}: give every source one (0 leaves it out), or none")
-        problems += [f"weight of {s} is {w}: it must be 0 or more" for s, w in weights.items() if not 0 <= w < math.inf]
-    problems += [f"max_epochs of {s} is {e}: it must be above 0" for s, e in max_epochs.items() if not 0 < e < math.inf]
-    unknown = sorted({*(weights or {}), *max_epochs} - set(available))
-    if unknown:
-        problems.append(f"no such source: {', '.join(unknown)} (there are {', '.join(sorted(available))})")
-    if problems:
-        raise ValueError("mixture: " + "; ".join(problems) + ".")
-
-
-def _apportion(shares: Mapping[str, Fraction], tokens: int, caps: Mapping[str, int]) -> dict[str, int]:
-    """Whole tokens by share, none above its cap: largest remainders first, ties by name."""
-    total = sum(shares.values())
-    exact = {s: tokens * share / total for s, share in shares.items()}
-    drawn = {s: int(e) for s, e in exact.items()}
-    left = tokens - sum(drawn.values())
-    for source in sorted(shares, key=lambda s: (drawn[s] - exact[s], s)):
-        if left and drawn[source] < caps[source]:
-            drawn[source] += 1
-            left -= 1
-    return drawn
-
-
-def _shortage(
-    available: Mapping[str, int],
-    weights: Mapping[str, float] | None,
-    shares: Mapping[str, Fraction],
-    caps: Mapping[str, int],
-    tokens: int,
-    most: int,
-) -> str:
-    """Every source that cannot give its part, and the three ways out with their numbers."""
-    total = sum(shares.values())
-    lines, raised = [], []
-    for source in _short(shares, caps, tokens):
-        asked = math.ceil(tokens * shares[source] / total)
-        lines.append(f"{source} must give {asked:,} tokens and has {caps[source]:,}, {asked - caps[source]:,} short")
-        raised.append(f"{source} to {math.ceil(Fraction(asked * 100, available[source])) / 100:.15g}")
-    ways = [f"raise max_epochs of {', '.join(raised)}", f"set tokens: {most} or less"]
-    lower = _feasible_weights(shares, caps, tokens)
-    if weights is not None and lower and not any("/" in source for source in lower):  # of buckets, all would change
-        ways.insert(1, "lower the weight of " + ", ".join(f"{s} to {w:.15g}" for s, w in sorted(lower.items())))
-    return "the mixture asks for more than there is: " + "; ".join(lines) + ". To mend it, " + ", or ".join(ways) + "."
-
-
-def _feasible_weights(shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int) -> dict[str, float]:
-    """Lower weights for the sources that run out, the others' as they are; {} if no weights would do."""
-    capped: dict[str, int] = {}
-    while True:
-        rest = {s: share for s, share in shares.items() if s not in capped}
-        left = tokens - sum(capped.values())
-        if not rest or left <= 0:
-            return {}
-        scale = left / sum(rest.values())
-        over = {s: caps[s] for s, share in rest.items() if share * scale > caps[s]}
-        capped |= over
-        if not over:
-            break
-    for digits in (4, 8, 15):  # what is rounded off goes to the rest, which may have no room for it
-        lower = {s: _floor_digits(cap / scale, digits) for s, cap in capped.items()}
-        if not _short(shares | {s: Fraction(str(w)) for s, w in lower.items()}, caps, tokens):
-            return lower
-    return {}
-
-
-def _short(shares: Mapping[str, Fraction], caps: Mapping[str, int], tokens: int) -> list[str]:
-    """Sources whose share of `tokens` is above their cap, by name."""
-    total = sum(shares.values())
-    return sorted(s for s in shares if tokens * shares[s] / total > caps[s])
-
-
-def _floor_digits(value: Fraction, digits: int) -> float:
-    if not value:
-        return 0.0
-    step = Fraction(10) ** (math.floor(math.log10(value)) + 1 - digits)
-    return float(value // step * step)

@@ -1,38 +1,48 @@
 """Token shards in, packed rows out: which documents are trained on, in which rows, in which order.
 
-1. Documents of the validation share are set aside, and packed on their own.
-2. Each part, a source or a bucket of one, gives its allocation: whole epochs first, each in the order of a hash of
-   seed, epoch and id; the last document of its last epoch is cut, so that the allocation is met to the token.
-3. The parts' documents are merged by how much of its allocation each part has given by then, so that any stretch of
-   training has the mixture's proportions and no part begins an epoch before it has ended the one before.
-4. That sequence is packed in blocks of about 65,536 rows, each on its own, and the rows of a block are shuffled.
+1. Documents of the validation share are set aside, and packed on their own (`catalogue`).
+2. The mixture becomes tokens of each part, a source, a bucket of one or values of columns, in each phase (`shares`).
+3. Each part's documents are drawn in epochs and merged by progress (`sequence`).
+4. That sequence is packed in blocks of about 65,536 rows, each on its own (`fit`), and a block's rows are put into an
+   order in which any thousand of them have the mixture's proportions (`row_order`).
+5. Where a run in progress changes, the rows that it has consumed stay, and the rest is drawn and packed anew.
 
-Nothing of this reads a token: lengths and ids are enough. Memory is some 100 bytes for each document drawn.
+Nothing of this reads a token: lengths and ids are enough. Memory is some 200 bytes for each document drawn.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from gristmill.tokenizer.buckets import MISSING, BucketParams, read_buckets
-from gristmill.tokenizer.draw import SCALE, document_draws, permutation, redraws
-from gristmill.tokenizer.encode import TokenFile, open_tokens
-from gristmill.tokenizer.fit import best_fit, concatenate
-from gristmill.tokenizer.mixture import MixtureParams, allocate, limit_note, validation_draws
-from gristmill.tokenizer.rows import Segments, write_index, write_rows
+from gristmill.tokenizer.buckets import MISSING
+from gristmill.tokenizer.catalogue import (
+    Divided,
+    Documents,
+    TokenShard,
+    catalogue,
+    held_out,
+    shard_digest,
+    source_parts,
+)
+from gristmill.tokenizer.draw import permutation
+from gristmill.tokenizer.fit import best_fit, bos_aligned, concatenate
+from gristmill.tokenizer.mixture import MixtureParams
+from gristmill.tokenizer.row_order import balanced, window_deviation
+from gristmill.tokenizer.rows import Groups, Segments, write_index, write_rows, write_shards
+from gristmill.tokenizer.sequence import Drawn, draw, joined
+from gristmill.tokenizer.shares import Parts, by_temperature, by_weights, change, solve
 
-VERSION = 2
+VERSION = 3
 """Raised when the same token shards and parameters would give other rows."""
 
 BLOCK_ROWS = 65536
-"""Rows that are packed and shuffled together; 134 million tokens at a sequence length of 2,048."""
+"""Rows that are packed and ordered together; 134 million tokens at a sequence length of 2,048."""
 
-METHODS = ("best_fit", "concat")
+FITS = {"best_fit": best_fit, "concat": concatenate, "bos_aligned": bos_aligned}
 
 
 @dataclass(frozen=True)
@@ -43,73 +53,44 @@ class PackParams:
     """Tokens predicted in a row; a row holds one more, since the first has nothing before it."""
 
     method: str = "best_fit"
-    """best_fit keeps documents whole where they fit (Ding et al. 2024); concat cuts the stream wherever a row ends."""
+    """best_fit cuts only documents that are longer than a row (Ding et al. 2024); concat cuts the stream wherever a row
+    ends; bos_aligned begins every segment with a document's first token, and leaves out what a row has no room for."""
 
     def __post_init__(self) -> None:
         if self.seq_length < 1:
             raise ValueError(f"seq_length: {self.seq_length} must be at least 1.")
-        if self.method not in METHODS:
-            raise ValueError(f"method: {self.method!r} is not known; use {' or '.join(METHODS)}.")
+        if self.method not in FITS:
+            raise ValueError(f"method: {self.method!r} is not known; use {', '.join(FITS)}.")
 
-
-class TokenShard(NamedTuple):
-    """A token shard for `pack`."""
-
-    source: str
-    """The source's name."""
-    name: str
-    """What segments call it, unique within its source."""
-    path: str
-    """Its file."""
-
-
-class Divided(NamedTuple):
-    """A source that falls into buckets."""
-
-    params: BucketParams
-    """Where they meet, and what each weighs."""
-    files: Mapping[str, str | Path]
-    """Name of a token shard -> the file with the buckets of its documents."""
+    @property
+    def width(self) -> int:
+        """Places in a row."""
+        return self.seq_length + 1
 
 
 @dataclass(frozen=True)
-class _Documents:
-    """Every document of all token shards, as columns; shards in the order of their names."""
+class _Packed:
+    """Stretches of documents and the rows that they are in."""
 
-    names: list[tuple[str, str]]
-    """(source, shard)."""
-    sources: list[str]
-    """Sorted."""
-    source: np.ndarray
-    """int32: index into sources."""
-    parts: list[str]
-    """What the mixture weighs: each source, or each of its buckets, in order of source and bucket."""
-    part: np.ndarray
-    """int32: index into parts."""
-    shard: np.ndarray
-    """int32: index into names."""
-    row: np.ndarray
-    """int32: place in the shard."""
-    length: np.ndarray
-    """int64: tokens."""
-    validation_draw: np.ndarray
-    """uint64: small ones are held out."""
-    order_draw: np.ndarray
-    """uint64: orders the documents, anew for each epoch."""
+    drawn: Drawn
+    segments: Segments
 
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Documents to pack, in order."""
-
-    document: np.ndarray
-    """int64: index into _Documents."""
-    length: np.ndarray
-    """int64: tokens to use, from the first on."""
+    def before(self, rows: int) -> "_Packed":
+        """The first rows; `drawn` are then their very segments."""
+        last = int(np.searchsorted(self.segments.packed_row, rows))
+        s = self.segments
+        first = Segments(
+            s.shard[:last], s.row[:last], s.start[:last], s.length[:last], s.packed_row[:last], s.item[:last]
+        )
+        whole = self.drawn.take(first.item)
+        drawn = Drawn(whole.document, first.start, first.length.astype(np.int64), whole.epoch, whole.phase)
+        return _Packed(
+            drawn, Segments(first.shard, first.row, first.start, first.length, first.packed_row, np.arange(last))
+        )
 
 
 def pack(
-    token_shards: Sequence[tuple[str, str, str | Path]],
+    token_shards: Sequence[TokenShard | tuple],
     params: PackParams,
     mixture: MixtureParams,
     weights: Mapping[str, float] | None,
@@ -118,66 +99,113 @@ def pack(
     out_folder: str | Path,
     divided: Mapping[str, Divided] | None = None,
 ) -> dict:
-    """Write `train/`, `validation/` and `index.arrow` into `out_folder` and return the counts.
+    """Write `train/`, `validation/`, `index.arrow` and `shards.arrow` into `out_folder` and return the counts.
 
-    `token_shards` are (source, name, path), in any order; `out_folder` is empty or new. Every token of every drawn document is in exactly one row for
-    each time that it was drawn. Counts: `rows`, `tokens`, `padding` (share of places), `sources` (each with `documents`,
-    `tokens`, `epochs` and what is `available`), and `validation` with the same; `buckets` (`source/bucket`, the same
-    again) where sources are `divided`; `notes`, what a person should know of the mixture, in sentences. Raises ValueError where the mixture cannot be had, the shards disagree about the
+    `token_shards` are TokenShards or tuples of their fields, in any order; `weights` and `max_epochs` are the sources';
+    `out_folder` is empty or new. Every token of every drawn document is in exactly one row for each time that it was
+    drawn, or counted as cropped. Counts: `rows`, `tokens`, `padding` (share of places), `cropped` (tokens left out),
+    `cut` (documents in more than one piece, or cropped), `window_deviation` (see `row_order`), `sources` (each with
+    `documents`, `tokens`, `epochs` and what is `available`), `parts` (the same with `share`) where other parts are weighed,
+    `buckets` where these are the buckets of sources, `phases`, `validation` with the same and its `groups` of rows and the
+    sources `without` any; `notes`, what
+    a person should know, in sentences. Raises ValueError where the mixture cannot be had, shards disagree about the
     tokenizer, or there are fewer than two documents.
     """
     divided = divided or {}
-    documents, opened = _catalogue(token_shards, divided, seed)
-    held_out = _held_out(documents, weights, divided, mixture.validation)
-    # A source without any document has no shard; the allocation shall say so rather than not know it.
-    available = dict.fromkeys(_parts([*(weights or {}), *max_epochs], divided), 0)
-    available |= _by_part(documents, np.where(held_out, 0, documents.length))
-    part_weights, part_epochs = _of_parts(available, weights, max_epochs, divided)
-    allocation = allocate(available, part_weights, part_epochs, mixture.tokens)
-    validation = _by_part(documents, np.where(held_out, documents.length, 0))
-    drawn = {
-        "train": _draw(documents, ~held_out, allocation, seed),
-        "validation": _draw(documents, held_out, validation, seed),
-    }
+    most = params.width if params.method == "bos_aligned" else None
+    shards = [TokenShard(*shard) for shard in token_shards]
+    documents, opened = catalogue(shards, mixture.by, divided, most, seed)
+    everything = _parts(documents, np.ones(len(documents.part), bool), weights, max_epochs, divided)
+    validating = held_out(documents, _weighed(documents, everything, mixture), mixture.validation)
+    parts = _parts(documents, ~validating, weights, max_epochs, divided)
+    solved = solve(mixture, parts)
+    drawn = draw(documents, ~validating, solved.phases, seed)
+    train = _Packed(drawn, _segments(documents, drawn, documents.part, params, seed, "train"))
+    phases = [(n, amounts) for n, amounts in enumerate(solved.phases)]
+    for phase in mixture.changes:
+        kept = _consumed(train, phase.after_rows)
+        consumed = _whole(documents, kept.drawn, params)
+        used = documents.by_part(_spread(documents, consumed))
+        left = mixture.tokens - int(kept.drawn.length.sum()) if mixture.tokens else None
+        more = change(phase, parts, left if phase.tokens is None else phase.tokens, used)
+        number = int(kept.drawn.phase[-1]) + 1
+        rest = draw(documents, ~validating, more.phases, seed, consumed, number)
+        following = _segments(documents, rest, documents.part, params, seed, f"train after {phase.after_rows}")
+        train = _Packed(joined([kept.drawn, rest]), kept.segments.followed_by(following, len(kept.drawn)))
+        phases = [*phases[:number], (number, more.phases[0])]
+
+    all_validation = draw(documents, validating, [documents.tokens(validating)], seed)
+    group, groups = _groups(documents)
+    validation = _Packed(
+        all_validation, _segments(documents, all_validation, group, params, seed, "validation", by_group=True)
+    )
+    row_group = group[all_validation.document][validation.segments.item]
+    first_of_row = np.searchsorted(validation.segments.packed_row, np.arange(validation.segments.num_rows))
     metadata = {
         "gristmill.seq_length": str(params.seq_length),
         "gristmill.method": params.method,
         "gristmill.end_id": str(opened.end_id),
         "gristmill.tokenizer": opened.tokenizer,
     }
-    out = Path(out_folder)
-    splits = {}
-    for split, chosen in drawn.items():
-        splits[split] = _segments(documents, chosen, params, seed, split)
-        write_rows(out / split, splits[split], documents.names, metadata)
-    write_index(out / "index.arrow", splits, documents.names, metadata)
-    counts = {s: _counts(documents, drawn[s], splits[s], params.seq_length + 1) for s in splits}
-    had = {s: sum(available[part] for part in _parts([s], divided)) for s in documents.sources} | available
-    for name, count in (counts["train"]["sources"] | counts["train"].get("buckets", {})).items():
-        count["available"] = had[name]
-        count["epochs"] = count["tokens"] / had[name] if had[name] else 0.0
-    notes = [
-        f"no document is in {part}; its weight goes to the other buckets of {part.partition('/')[0]} in proportion"
-        for part in _parts(list(divided), divided)
-        if part.endswith(f"/{MISSING}") and not available[part]
-    ]
-    if mixture.tokens is None and (limit := limit_note(available, part_weights, part_epochs, allocation)):
-        notes.append(limit)
-    return counts["train"] | {"validation": counts["validation"], "notes": notes}
+    out, names = Path(out_folder), documents.names
+    write_rows(out / "train", train.segments, names, metadata)
+    write_rows(out / "validation", validation.segments, names, metadata, Groups(groups, row_group[first_of_row]))
+    write_index(out / "index.arrow", {"train": train.segments, "validation": validation.segments}, names, metadata)
+    digests = [shard_digest(shard) for shard in documents.shards]
+    sizes = np.bincount(documents.shard, minlength=len(names)).tolist()
+    write_shards(out / "shards.arrow", names, sizes, digests, metadata)
+
+    counts = _counts(documents, train, params, parts)
+    counts["phases"] = _phases(documents, train, phases)
+    counts["window_deviation"] = max(phase["window_deviation"] for phase in counts["phases"])
+    counts["validation"] = _counts(documents, validation, params, None)
+    counts["validation"]["without"] = _unvalidated(documents, validating)
+    rows_of_group = np.bincount(row_group[first_of_row], minlength=len(groups)).tolist()
+    counts["validation"]["groups"] = {"/".join(g): n for g, n in zip(groups, rows_of_group, strict=True) if n}
+    counts["notes"] = [*_empty_buckets(parts, divided), *solved.notes]
+    return counts
 
 
-def _parts(sources: Sequence[str], divided: Mapping[str, Divided]) -> list[str]:
-    """What the mixture weighs of some sources: `web`, or `web/0`, `web/1` ... where it is divided."""
-    return [part for s in sources for part in ([f"{s}/{b}" for b in divided[s].params.names] if s in divided else [s])]
+def _parts(
+    documents: Documents,
+    which: np.ndarray,
+    weights: Mapping[str, float] | None,
+    max_epochs: Mapping[str, float],
+    divided: Mapping[str, Divided],
+) -> Parts:
+    """What there is to mix of some documents, bool [N]: every part with its tokens, its usual share and its epochs."""
+    # A source without any document has no shard; the allocation shall say so rather than not know it.
+    declared = source_parts([*(weights or {}), *max_epochs], divided)
+    tokens_of = np.where(which, documents.length, 0)
+    in_cell = np.zeros((len(documents.cells)), np.int64)
+    np.add.at(in_cell, documents.cell, tokens_of)
+    cells = dict.fromkeys(declared, 0) | dict(zip(documents.cells, in_cell.tolist(), strict=True))
+    shares, epochs = _of_cells(cells, weights, max_epochs, divided)
+    if documents.parts == documents.cells:
+        return Parts(cells, shares, epochs)
+    available = documents.by_part(tokens_of)
+    pairs, inverse = np.unique(documents.part * np.int64(len(cells)) + documents.cell, return_inverse=True)
+    amounts = np.zeros(len(pairs), np.int64)
+    np.add.at(amounts, inverse, tokens_of)
+    most: dict[str, float] = {}
+    usual = dict.fromkeys(available, Fraction(0))
+    for pair, amount in zip(pairs.tolist(), amounts.tolist(), strict=True):
+        part, cell = documents.parts[pair // len(cells)], documents.cells[pair % len(cells)]
+        most[part] = min(most.get(part, epochs.get(cell, 1)), epochs.get(cell, 1))
+        if shares is not None and amount:
+            usual[part] += Fraction(str(shares[cell])) * Fraction(amount, cells[cell])
+    if shares is not None and (empty := [cell for cell, share in shares.items() if share and not cells[cell]]):
+        raise ValueError(f"no tokens in {', '.join(sorted(empty))}; set weight: 0, or look at what its filters drop.")
+    return Parts(available, None if shares is None else usual, most)
 
 
-def _of_parts(
+def _of_cells(
     available: Mapping[str, int],
     weights: Mapping[str, float] | None,
     max_epochs: Mapping[str, float],
     divided: Mapping[str, Divided],
 ) -> tuple[Mapping[str, float | Fraction] | None, dict[str, float]]:
-    """Weights and epochs of the parts: a bucket has its share of its source's weight, or of its tokens without weights.
+    """Weights and epochs by source: a bucket has its share of its source's weight, or of its tokens without weights.
 
     That every document has the value is no mistake: the weight of an empty `missing` bucket goes to the others.
     """
@@ -188,157 +216,190 @@ def _of_parts(
         return weights, epochs
     known = dict.fromkeys(part.partition("/")[0] for part in available)
     if weights is None:
-        weights = {s: sum(available[part] for part in _parts([s], divided)) for s in known}
+        weights = {s: sum(available[part] for part in source_parts([s], divided)) for s in known}
     exact = {source: Fraction(str(weight)) for source, weight in weights.items()}
     shares = {s: d.params.shares_among(available.get(f"{s}/{MISSING}", 0) > 0) for s, d in divided.items()}
     return {
         part: exact[source] * (shares[source][bucket] if bucket else 1)
         for source in exact
-        for part in _parts([source], divided)
+        for part in source_parts([source], divided)
         for bucket in [part.partition("/")[2]]
     }, epochs
 
 
-def _catalogue(
-    token_shards: Sequence[tuple[str, str, str | Path]], divided: Mapping[str, Divided], seed: int
-) -> tuple[_Documents, TokenFile]:
-    """All documents, and one open shard that speaks for all of them."""
-    shards = sorted((TokenShard(*shard) for shard in token_shards), key=lambda shard: shard[:2])
-    if not shards:
-        raise ValueError("there are no token shards to pack; run the tokens step first.")
-    if twice := [a.name for a, b in pairwise(shards) if a[:2] == b[:2]]:
-        raise ValueError(f"token shards named twice in one source: {', '.join(twice)}; give each its own name.")
-    opened = [open_tokens(shard.path) for shard in shards]
-    for shard, file in zip(shards, opened, strict=True):
-        if (file.tokenizer, file.end_id) != (opened[0].tokenizer, opened[0].end_id):
-            raise ValueError(
-                f"{shard.path} was encoded with another tokenizer than {shards[0].path}; encode all sources with one."
-            )
-    sources = sorted({shard.source for shard in shards})
-    counts = [len(file.lengths) for file in opened]
-    of_shard = np.array([sources.index(shard.source) for shard in shards], np.int32)
-    parts = _parts(sources, divided)
-    first_part = np.array([parts.index(_parts([shard.source], divided)[0]) for shard in shards], np.int32)
-    bucket = [
-        read_buckets(divided[shard.source].files[shard.name], file.ids)
-        if shard.source in divided
-        else np.zeros(len(file.lengths), np.int32)
-        for shard, file in zip(shards, opened, strict=True)
-    ]
-    documents = _Documents(
-        names=[(shard.source, shard.name) for shard in shards],
-        sources=sources,
-        source=np.repeat(of_shard, counts),
-        parts=parts,
-        part=np.repeat(first_part, counts) + np.concatenate(bucket),
-        shard=np.repeat(np.arange(len(shards), dtype=np.int32), counts),
-        row=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
-        length=np.concatenate([file.lengths for file in opened]),
-        validation_draw=validation_draws(_ids(opened), seed),
-        order_draw=document_draws(_ids(opened), seed, "training order"),
-    )
-    return documents, opened[0]
+def _weighed(documents: Documents, parts: Parts, mixture: MixtureParams) -> np.ndarray:
+    """Which documents are of a part that the mixture uses at some time, bool [N]."""
+    ways = [mixture, *mixture.phases]
+    used: set[str] = set()
+    for way in ways:
+        if way.temperature is not None or getattr(way, "unimax", False):
+            shares = by_temperature(parts.available, way.temperature or 1)
+        elif way.weights is not None:
+            shares = by_weights(way.weights, parts)
+        else:
+            shares = parts.available if parts.usual is None else parts.usual
+        used |= {part for part, share in shares.items() if share}
+    return np.array([part in used for part in documents.parts])[documents.part]
 
 
-def _ids(opened: Sequence[TokenFile]) -> Iterator[str]:
-    for file in opened:
-        for chunk in file.ids.chunks:
-            yield from chunk.to_pylist()
-
-
-def _held_out(
-    documents: _Documents, weights: Mapping[str, float] | None, divided: Mapping[str, Divided], share: float
-) -> np.ndarray:
-    """Which documents are for validation, bool[N]: by `is_validation`, and one if that selects none.
-
-    That one has the smallest hash among the parts with more than one document, so that none is emptied.
-    """
-    used_parts = []
-    for part in documents.parts:
-        source, _, bucket = part.partition("/")
-        weighed = weights is None or weights.get(source, 0) > 0
-        used_parts.append(weighed and (not bucket or divided[source].params.shares[bucket] > 0))
-    used = np.array(used_parts)[documents.part]
-    chosen = used & (documents.validation_draw < share * SCALE)
-    if not chosen.any():
-        several = np.bincount(documents.part, minlength=len(documents.parts)) > 1
-        candidates = np.flatnonzero(used & several[documents.part])
-        if not len(candidates):
-            raise ValueError(
-                "no document can be held out for validation: no source has two; add documents to one of them."
-            )
-        chosen[candidates[np.argmin(documents.validation_draw[candidates])]] = True
-    return chosen
-
-
-def _by_part(documents: _Documents, amounts: np.ndarray) -> dict[str, int]:
-    totals = [int(amounts[documents.part == i].sum()) for i in range(len(documents.parts))]
-    return dict(zip(documents.parts, totals, strict=True))
-
-
-def _draw(documents: _Documents, eligible: np.ndarray, allocation: Mapping[str, int], seed: int) -> _Drawn:
-    """Documents of every part up to its allocation, merged so that all parts progress alike."""
-    chosen, lengths, progress = [], [], []
-    for i, part in enumerate(documents.parts):
-        members = np.flatnonzero(eligible & (documents.part == i))
-        left = allocation[part]
-        epoch = 0
-        while left:
-            draws = redraws(documents.order_draw[members], seed, f"epoch {epoch}")
-            order = members[np.argsort(draws, kind="stable")]
-            before = np.cumsum(documents.length[order]) - documents.length[order]
-            order = order[before < left]
-            length = np.minimum(documents.length[order], left - before[: len(order)])
-            chosen.append(order)
-            lengths.append(length)
-            progress.append((allocation[part] - left + before[: len(order)]) / allocation[part])
-            left -= int(length.sum())
-            epoch += 1
-    if not chosen:
-        raise ValueError("the mixture draws no tokens at all; raise tokens, or add documents.")
-    document, length = np.concatenate(chosen), np.concatenate(lengths)
-    order = np.argsort(np.concatenate(progress), kind="stable")
-    return _Drawn(document[order], length[order])
-
-
-def _segments(documents: _Documents, drawn: _Drawn, params: PackParams, seed: int, split: str) -> Segments:
-    """The rows of one split, block after block, shuffled within each."""
-    width = params.seq_length + 1
-    fit = best_fit if params.method == "best_fit" else concatenate
-    block = (np.cumsum(drawn.length) - drawn.length) // (BLOCK_ROWS * width)
-    bounds = np.flatnonzero(np.diff(block, prepend=-1, append=-1))
-    parts, num_rows = [], 0
-    for first, last in pairwise(bounds):
-        item, start, length, row = fit(drawn.length[first:last], width)
-        count = int(row.max()) + 1
-        row = permutation(count, seed, f"rows of {split} from {num_rows}")[row]
+def _segments(
+    documents: Documents,
+    drawn: Drawn,
+    group: np.ndarray,
+    params: PackParams,
+    seed: int,
+    split: str,
+    by_group: bool = False,
+) -> Segments:
+    """The rows of one split, block after block, each balanced by `group` [N]; with `by_group` no row mixes two."""
+    block = (np.cumsum(drawn.length) - drawn.length) // (BLOCK_ROWS * params.width)
+    changes = (np.diff(block, prepend=-1, append=-1) != 0) | (np.diff(drawn.phase, prepend=-1, append=-1) != 0)
+    pieces, num_rows = [], 0
+    for first, last in pairwise(np.flatnonzero(changes)):
+        of = group[drawn.document[first:last]]
+        item, start, length, row = _fitted(drawn.length[first:last], of if by_group else None, params)
+        chance = permutation(int(row.max()) + 1, seed, f"rows of {split} from {num_rows}")
+        row = balanced(row, of[item], length, chance)[row]
         # Within a row by draw, or the shortest documents would always stand last.
         order = np.lexsort((start, item, row))
-        document = drawn.document[first + item[order]]
-        parts.append((document, start[order], length[order].astype(np.int32), row[order] + num_rows))
-        num_rows += count
-    document, start, length, row = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Segments(documents.shard[document], documents.row[document], start, length, row)
+        item = first + item[order]
+        start = drawn.start[item] + start[order]
+        pieces.append((item, start, length[order].astype(np.int32), row[order] + num_rows))
+        num_rows += len(chance)
+    item, start, length, row = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    document = drawn.document[item]
+    return Segments(documents.shard[document], documents.row[document], start, length, row, item)
 
 
-def _counts(documents: _Documents, drawn: _Drawn, segments: Segments, width: int) -> dict:
+def _fitted(lengths: np.ndarray, of: np.ndarray | None, params: PackParams) -> tuple[np.ndarray, ...]:
+    """Places of stretches in rows; where `of` says groups, each is packed on its own."""
+    fit = FITS[params.method]
+    if of is None:
+        return fit(lengths, params.width)
+    found, num_rows = [], 0
+    for number in np.unique(of):
+        mine = np.flatnonzero(of == number)
+        item, start, length, row = fit(lengths[mine], params.width)
+        found.append((mine[item], start, length, row + num_rows))
+        num_rows += int(row.max()) + 1
+    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+
+
+def _consumed(train: _Packed, rows: int) -> _Packed:
+    if rows >= train.segments.num_rows:
+        raise ValueError(
+            f"phases: after_rows {rows} is not before the end of the run, which has {train.segments.num_rows:,} rows; "
+            "set it to the rows that were consumed when the mixture is to change."
+        )
+    return train.before(rows)
+
+
+def _whole(documents: Documents, consumed: Drawn, params: PackParams) -> Drawn:
+    """What rows have consumed; of rows that begin with documents, a document that was cut is used up."""
+    if params.method != "bos_aligned":
+        return consumed
+    return Drawn(consumed.document, consumed.start, documents.length[consumed.document], consumed.epoch, consumed.phase)
+
+
+def _spread(documents: Documents, drawn: Drawn) -> np.ndarray:
+    """int64 [N]: tokens drawn of each document."""
+    return np.bincount(drawn.document, drawn.length, minlength=len(documents.length)).astype(np.int64)
+
+
+def _groups(documents: Documents) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """The (source, language) of each document, int64 [N], and the pairs."""
+    number = documents.source * np.int64(len(documents.languages)) + documents.language
+    found, group = np.unique(number, return_inverse=True)
+    pairs = [divmod(int(n), len(documents.languages)) for n in found]
+    return group, [(documents.sources[s], documents.languages[n]) for s, n in pairs]
+
+
+def _counts(documents: Documents, packed: _Packed, params: PackParams, parts: Parts | None) -> dict:
+    drawn, segments = packed.drawn, packed.segments
     tokens = int(drawn.length.sum())
     assert tokens == int(segments.length.sum(dtype=np.int64)), "packing lost or repeated tokens"
+    pieces = np.bincount(segments.item, minlength=len(drawn))
+    cropped = documents.cropped[drawn.document]
     counts: dict[str, object] = {
         "rows": segments.num_rows,
         "tokens": tokens,
-        "padding": 1 - tokens / (segments.num_rows * width),
-        "sources": _drawn_of(documents.sources, documents.source[drawn.document], drawn),
+        "padding": 1 - tokens / (segments.num_rows * params.width),
+        "cropped": int(cropped.sum()),
+        "cut": int(((pieces > 1) | (cropped > 0)).sum()),
+        "sources": _drawn_of(documents.sources, documents.source, drawn, parts, documents),
     }
     if documents.parts != documents.sources:
-        parts = _drawn_of(documents.parts, documents.part[drawn.document], drawn)
-        counts["buckets"] = {part: count for part, count in parts.items() if "/" in part}
+        found = _drawn_of(documents.parts, documents.part, drawn, parts, documents)
+        if documents.parts == documents.cells:
+            counts["buckets"] = {part: count for part, count in found.items() if "/" in part}
+        else:
+            counts["parts"] = found
     return counts
 
 
-def _drawn_of(names: Sequence[str], of: np.ndarray, drawn: _Drawn) -> dict[str, dict]:
-    """Documents and tokens drawn of each name; `of` has the number of the name for each document drawn."""
-    return {
-        name: {"documents": len(np.unique(drawn.document[of == i])), "tokens": int(drawn.length[of == i].sum())}
-        for i, name in enumerate(names)
-    }
+def _drawn_of(
+    names: Sequence[str], of: np.ndarray, drawn: Drawn, parts: Parts | None, documents: Documents
+) -> dict[str, dict]:
+    """Documents and tokens drawn of each name; `of` [N] has the number of the name of each document."""
+    number = of[drawn.document]
+    tokens = np.zeros(len(names), np.int64)
+    np.add.at(tokens, number, drawn.length)
+    first_use = np.bincount(of[np.unique(drawn.document)], minlength=len(names))
+    counts = {n: {"documents": int(d), "tokens": int(t)} for n, d, t in zip(names, first_use, tokens, strict=True)}
+    if parts is None:
+        return counts
+    had = dict(parts.available)
+    for source in documents.sources:  # the sum of its buckets
+        inside = [had[cell] for cell in documents.cells if cell.partition("/")[0] == source and cell in had]
+        had.setdefault(source, sum(inside))
+    if documents.parts != documents.cells:
+        in_source = np.zeros(len(documents.sources), np.int64)
+        np.add.at(in_source, documents.source, documents.length)
+        had = dict(zip(documents.sources, in_source.tolist(), strict=True)) | had
+    for name, count in counts.items():
+        count["available"] = had[name]
+        count["epochs"] = count["tokens"] / had[name] if had[name] else 0.0
+        count["share"] = count["tokens"] / max(1, int(tokens.sum()))
+    return counts
+
+
+def _phases(documents: Documents, packed: _Packed, phases: Sequence[tuple[int, Mapping[str, int]]]) -> list[dict]:
+    """Where each phase begins, what was asked of each part and what it gave, and how evenly."""
+    drawn, segments = packed.drawn, packed.segments
+    of_segment = drawn.phase[segments.item]
+    found = []
+    for number, asked in phases:
+        mine = np.flatnonzero(of_segment == number)
+        if not len(mine):
+            continue
+        first, last = int(segments.packed_row[mine[0]]), int(segments.packed_row[mine[-1]]) + 1
+        part = documents.part[drawn.document[segments.item[mine]]]
+        row, length = segments.packed_row[mine] - first, segments.length[mine]
+        tokens = np.bincount(part, weights=length, minlength=len(documents.parts)).astype(np.int64).tolist()
+        total = sum(asked.values())
+        found.append(
+            {
+                "first_row": first,
+                "rows": last - first,
+                "tokens": sum(tokens),
+                "asked": {p: n / total for p, n in asked.items() if n},
+                "shares": {p: n / sum(tokens) for p, n in zip(documents.parts, tokens, strict=True) if n},
+                "window_deviation": window_deviation(row, part, length, last - first),
+            }
+        )
+    return found
+
+
+def _empty_buckets(parts: Parts, divided: Mapping[str, Divided]) -> list[str]:
+    return [
+        f"no document is in {part}; its weight goes to the other buckets of {part.partition('/')[0]} in proportion"
+        for part in source_parts(list(divided), divided)
+        if part.endswith(f"/{MISSING}") and not parts.available.get(part, 0)
+    ]
+
+
+def _unvalidated(documents: Documents, validating: np.ndarray) -> list[str]:
+    """Sources that have documents and none for validation."""
+    there = np.bincount(documents.source, minlength=len(documents.sources))
+    held = np.bincount(documents.source[validating], minlength=len(documents.sources))
+    return [name for name, n, v in zip(documents.sources, there, held, strict=True) if n and not v]

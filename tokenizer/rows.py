@@ -10,7 +10,10 @@ So rows do not overlap, each token stands in one row, and only a row's first tok
 `shard` is the name that `pack` was given for a token shard, `row` the document in it, `start` the first token within
 the document. A row's segments stand one after the other from position 0; padding only follows the last.
 
-`packed/index.arrow` is the way back: the same segments sorted by source, shard, row and start, with `split`,
+A row of validation holds documents of one source and one language, which the columns `source` and `language` name.
+
+`packed/shards.arrow` lists the token shards that rows point into: `source`, `shard`, `documents` and `digest`, what tells
+their content from any other. `packed/index.arrow` is the way back: the same segments sorted by source, shard, row and start, with `split`,
 `packed_row` (the row of training) and `position` (the place in that row). Names are dictionary-encoded. Schema metadata
 (all text, prefixed `gristmill.`): `contract`, `version`, `seq_length`, `method`, `end_id`, `tokenizer`.
 """
@@ -18,6 +21,7 @@ the document. A row's segments stand one after the other from position 0; paddin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +29,7 @@ import pyarrow.compute as pc
 
 from gristmill.tokenizer.encode import TokenFile
 
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 """Version of the packed rows' contract."""
 
 FILE_ROWS = 8192
@@ -41,6 +45,17 @@ ROWS_SCHEMA = pa.schema(
             pa.list_(pa.field("item", pa.struct([pa.field(n, t, False) for n, t in _SEGMENT.items()]), False)),
             nullable=False,
         )
+    ]
+)
+
+_GROUP_FIELDS = [pa.field("source", _NAME, False), pa.field("language", _NAME)]
+
+SHARDS_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), False),
+        pa.field("shard", pa.string(), False),
+        pa.field("documents", pa.int64(), False),
+        pa.field("digest", pa.string(), False),
     ]
 )
 
@@ -68,6 +83,16 @@ class Segments:
     """int32: tokens."""
     packed_row: np.ndarray
     """int64: the row of training that holds it; does not decrease."""
+    item: np.ndarray | None = None
+    """int64: which stretch of a document it is of, in the order of drawing; not written."""
+
+    def followed_by(self, other: "Segments", num_items: int) -> "Segments":
+        """These rows, then the rows of another; its items are counted on from `num_items`."""
+        return Segments(
+            *(np.concatenate([getattr(self, n), getattr(other, n)]) for n in ("shard", "row", "start", "length")),
+            np.concatenate([self.packed_row, other.packed_row + self.num_rows]),
+            np.concatenate([self.item, other.item + num_items]),
+        )
 
     @property
     def num_rows(self) -> int:
@@ -86,10 +111,25 @@ def places(lengths: np.ndarray, first: np.ndarray) -> np.ndarray:
     return before - before[first]
 
 
-def write_rows(folder: Path, segments: Segments, names: Sequence[tuple[str, str]], metadata: Mapping[str, str]) -> None:
+class Groups(NamedTuple):
+    """What each row of validation is of."""
+
+    names: list[tuple[str, str]]
+    """(source, language)."""
+    row: np.ndarray
+    """int [R]: index into names of each row."""
+
+
+def write_rows(
+    folder: Path,
+    segments: Segments,
+    names: Sequence[tuple[str, str]],
+    metadata: Mapping[str, str],
+    groups: Groups | None = None,
+) -> None:
     """Write the rows of one split into `folder`, 8,192 to a file; `names` are (source, shard), sorted."""
     folder.mkdir(parents=True, exist_ok=True)
-    schema = ROWS_SCHEMA.with_metadata(_metadata("rows", metadata))
+    schema = pa.schema([*ROWS_SCHEMA, *(_GROUP_FIELDS if groups else [])], _metadata("rows", metadata))
     for first in range(0, segments.num_rows, FILE_ROWS):
         last = min(first + FILE_ROWS, segments.num_rows)
         bounds = np.searchsorted(segments.packed_row, np.arange(first, last + 1))
@@ -98,8 +138,33 @@ def write_rows(folder: Path, segments: Segments, names: Sequence[tuple[str, str]
         struct = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field(0).type.value_type))
         lists = pa.ListArray.from_arrays(pa.array(bounds - bounds[0], pa.int32()), struct, type=schema.field(0).type)
         path = folder / f"rows-{first:010d}.arrow"
+        batch = pa.record_batch([lists, *(_group_columns(groups, first, last) if groups else [])], schema=schema)
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-            writer.write_batch(pa.record_batch([lists], schema=schema))
+            writer.write_batch(batch)
+
+
+def _group_columns(groups: Groups, first: int, last: int) -> list[pa.Array]:
+    numbers = groups.row[first:last]
+    columns = []
+    for place in range(2):
+        values = sorted({name[place] for name in groups.names})
+        number = np.array([values.index(name[place]) for name in groups.names], np.int32)[numbers]
+        columns.append(pa.DictionaryArray.from_arrays(pa.array(number), pa.array(values, pa.string())))
+    return columns
+
+
+def write_shards(
+    path: Path,
+    names: Sequence[tuple[str, str]],
+    documents: Sequence[int],
+    digests: Sequence[str],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write the list of token shards that rows point into."""
+    schema = SHARDS_SCHEMA.with_metadata(_metadata("packed shards", metadata))
+    columns = [[source for source, _ in names], [shard for _, shard in names], list(documents), list(digests)]
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_table(pa.table(columns, schema=schema))
 
 
 def write_index(

@@ -187,7 +187,7 @@ def test_a_source_without_documents_is_named(shards, tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"seq_length": 0}, {"method": "bestfit"}])
 def test_parameters_say_what_is_wrong(wrong):
-    with pytest.raises(ValueError, match=r"must be at least|use best_fit or concat"):
+    with pytest.raises(ValueError, match=r"must be at least|use best_fit, concat"):
         PackParams(**wrong)
 
 
