@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.tokenizer.encode import TokenFile
+from gristmill.tokenizer.encode import TokenFile, open_tokens
 
 ROWS_VERSION = 2
 """Version of the packed rows' contract."""
@@ -137,7 +137,7 @@ def write_rows(
         columns = _columns(segments, chosen, names)
         struct = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field(0).type.value_type))
         lists = pa.ListArray.from_arrays(pa.array(bounds - bounds[0], pa.int32()), struct, type=schema.field(0).type)
-        path = folder / f"rows-{first:010d}.arrow"
+        path = folder / _file_name(first)
         batch = pa.record_batch([lists, *(_group_columns(groups, first, last) if groups else [])], schema=schema)
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
             writer.write_batch(batch)
@@ -220,6 +220,17 @@ class PackedRows:
     """Tokens that are predicted in a row; a row holds one more."""
     end_id: int
     """Pads rows."""
+    tokenizer: str
+    """Digest of the tokenizer that the token shards were made with."""
+
+
+class PackedShard(NamedTuple):
+    """A token shard that rows point into, as it was when they were packed."""
+
+    documents: int
+    """How many documents it had."""
+    digest: str
+    """What told its content from any other."""
 
 
 def open_rows(folder: str | Path) -> PackedRows:
@@ -227,16 +238,52 @@ def open_rows(folder: str | Path) -> PackedRows:
     paths = sorted(Path(folder).glob("rows-*.arrow"))
     if not paths:
         raise ValueError(f"{folder} holds no packed rows; run the pack step first.")
-    tables = []
-    for path in paths:
-        with pa.memory_map(str(path)) as file:
-            tables.append(pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all())
+    tables = [_read(path) for path in paths]
     metadata = tables[0].schema.metadata
     if metadata.get(b"gristmill.version") != str(ROWS_VERSION).encode():
         raise ValueError(f"{folder} holds no packed rows of version {ROWS_VERSION}; pack them again.")
+    for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
+        # Row k is then in file k // 8,192, and no list of offsets has to be searched.
+        if path.name != _file_name(number * FILE_ROWS) or (len(table) != FILE_ROWS and path != paths[-1]):
+            raise ValueError(f"{folder}: a file of rows is missing before {path.name}, or cut short; pack them again.")
     return PackedRows(
-        pa.concat_tables(tables), int(metadata[b"gristmill.seq_length"]), int(metadata[b"gristmill.end_id"])
+        pa.concat_tables(tables),
+        int(metadata[b"gristmill.seq_length"]),
+        int(metadata[b"gristmill.end_id"]),
+        metadata[b"gristmill.tokenizer"].decode(),
     )
+
+
+def read_shards(path: str | Path) -> dict[tuple[str, str], PackedShard]:
+    """The token shards of `packed/shards.arrow` by (source, shard)."""
+    columns = _read(Path(path)).to_pydict()
+    return {
+        (source, shard): PackedShard(documents, digest)
+        for source, shard, documents, digest in zip(*(columns[name] for name in SHARDS_SCHEMA.names), strict=True)
+    }
+
+
+def open_whole(path: str | Path) -> TokenFile:
+    """A token shard. Raises ValueError that names the file where it is no such file, or only part of one."""
+    try:
+        return open_tokens(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{path} is cut short or damaged ({str(error).splitlines()[0]}); delete its folder in the store and run the "
+            "tokens step again."
+        ) from None
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        with pa.memory_map(str(path)) as file:
+            return pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all()
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is cut short or damaged ({error}); pack the rows again.") from None
+
+
+def _file_name(first: int) -> str:
+    return f"rows-{first:010d}.arrow"
 
 
 def gather(rows: pa.Table, shards: Mapping[tuple[str, str], TokenFile], width: int, end_id: int) -> np.ndarray:
@@ -290,7 +337,17 @@ def _line_places(lists: pa.ListArray, width: int) -> np.ndarray:
 
 
 def rows_of(index: str | Path, source: str, shard: str, row: int) -> pa.Table:
-    """Where the tokens of one document went: its lines of `index.arrow`, none if it was never drawn."""
-    with pa.memory_map(str(index)) as file:
-        table = pa.ipc.open_file(pa.BufferReader(file.read_buffer())).read_all()
-    return table.filter((pc.field("source") == source) & (pc.field("shard") == shard) & (pc.field("row") == row))
+    """Where the tokens of one document went: its lines of `index.arrow`, none if it was never drawn.
+
+    The lines are sorted by source, shard and row, so that three searches find them, however many there are.
+    """
+    table = _read(Path(index))
+    first, last = 0, len(table)
+    for name, value in (("source", source), ("shard", shard), ("row", row)):
+        column = table[name].chunk(0) if table[name].num_chunks else pa.array([], pa.int32())
+        if name != "row":
+            value = pc.index(column.dictionary, value).as_py() if len(table) else -1
+            column = column.indices if len(table) else column
+        within = np.asarray(column)[first:last]
+        first, last = first + np.searchsorted(within, value), first + np.searchsorted(within, value, side="right")
+    return table.slice(first, last - first)

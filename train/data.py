@@ -6,7 +6,8 @@ is therefore the same set of rows for every w, and a run may go on with another 
 with. When the packed rows are used up they are seen again in the same order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ import xxhash
 from litgpt.data import DataModule
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from gristmill.tokenizer.encode import TokenFile, open_tokens
-from gristmill.tokenizer.rows import gather, segment_numbers
-from gristmill.train.inputs import packed
+from gristmill.tokenizer.encode import TokenFile
+from gristmill.tokenizer.rows import FILE_ROWS, PackedShard, gather, open_whole, read_shards, segment_numbers
+from gristmill.train.inputs import check_tokenizer, packed
 from gristmill.train.processes import rank_and_world_size
 
 IGNORED = -100
@@ -30,30 +31,42 @@ NO_SOURCE = -1
 class Rows:
     """The packed rows of one split of a run folder, gathered on demand from memory-mapped token shards.
 
-    Reads `packed/<split>/` and `tokens/<source>/<shard>.arrow` below `run`. Raises ValueError where there are no rows.
+    Reads `packed/<split>/`, `packed/shards.arrow` and `tokens/<source>/<shard>.arrow` below `run`; any row costs the
+    same, wherever it is. Raises ValueError where there are no rows, or they and the tokenizer do not fit together.
     """
 
     def __init__(self, run: Path | str, split: str) -> None:
         self.run = Path(run)
         rows = packed(self.run, split)
+        check_tokenizer(self.run, rows)
         self.table = rows.table
         self.seq_length = rows.seq_length
         self.end_id = rows.end_id
-        self.lengths = np.concatenate([_row_lengths(lists) for lists in self._files()])
-        self.sources = sorted({name for lists in self._files() for name in _used_sources(lists)})
-        self._shards = _TokenShards(self.run / "tokens")
+        self._shards = _TokenShards(self.run, rows.tokenizer)
+        self._digests: dict[int, str] = {}
 
     def __len__(self) -> int:
-        return len(self.table)
+        return self.table.num_rows
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of every row, int64 [rows]."""
+        return np.concatenate([_row_lengths(lists) for lists in self._files()])
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The sources that rows have tokens of, sorted."""
+        return sorted({name for lists in self._files() for name in _used_sources(lists)})
 
     def take(self, first: int, count: int) -> pa.Table:
         """`count` packed rows from row `first` on; after the last row the first follows again."""
         parts = []
         while count:
-            part = self.table.slice(first % len(self), count)
+            file, row = divmod(first % len(self), FILE_ROWS)
+            part = self._files()[file].slice(row, count)
             parts.append(part)
             first, count = first + len(part), count - len(part)
-        return pa.concat_tables(parts)
+        return pa.Table.from_arrays([pa.chunked_array(parts, self.table["segments"].type)], ["segments"])
 
     def gather(self, first: int, count: int) -> torch.Tensor:
         """Token ids of these rows, int64 [count, T+1], padded at the end with the end-of-document id."""
@@ -88,29 +101,52 @@ class Rows:
         Beyond one pass the number of rows is part of the list, for then the order depends on it.
         """
         digests, first = [], 0
-        for lists in self._files():
-            if consumed > first:
-                digests.append(_digest(lists.slice(0, consumed - first)))
+        for number, lists in enumerate(self._files()):
+            if consumed >= first + len(lists):  # it is whole, and will not be read again for the next checkpoint
+                if number not in self._digests:
+                    self._digests[number] = self._digest(lists)
+                digests.append(self._digests[number])
+            elif consumed > first:
+                digests.append(self._digest(lists.slice(0, consumed - first)))
             first += len(lists)
         return digests + [f"{len(self)} rows"] if consumed > len(self) else digests
 
     def _files(self) -> list[pa.ListArray]:
+        return self._chunks
+
+    @cached_property
+    def _chunks(self) -> list[pa.ListArray]:
         return self.table["segments"].chunks
 
     def _lengths_of(self, first: int, count: int) -> np.ndarray:
-        return self.lengths[np.arange(first, first + count) % len(self)]
+        return np.concatenate([_row_lengths(lists) for lists in self.take(first, count)["segments"].chunks])
+
+    def _digest(self, lists: pa.ListArray) -> str:
+        return _digest(lists, self._shards.packed)
 
 
 class _TokenShards(dict):
-    """Token shards by (source, shard), opened when they are first wanted."""
+    """Token shards by (source, shard), opened when they are first wanted, and compared with what was packed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, run: Path, tokenizer: str) -> None:
+        self._folder = run / "tokens"
+        self._tokenizer = tokenizer
+        self.packed = read_shards(run / "packed" / "shards.arrow")
 
     def __missing__(self, name: tuple[str, str]) -> TokenFile:
         source, shard = name
-        self[name] = open_tokens(self._folder / source / f"{shard}.arrow")
-        return self[name]
+        path = self._folder / source / f"{shard}.arrow"
+        opened = open_whole(path)
+        known = self.packed[name].documents
+        if opened.tokenizer != self._tokenizer or len(opened.lengths) != known:
+            what = (
+                f"{len(opened.lengths):,} documents and not {known:,} as"
+                if len(opened.lengths) != known
+                else "other tokens than"
+            )
+            raise ValueError(f"{path} has {what} when the rows were packed; pack again, or restore it")
+        self[name] = opened
+        return opened
 
 
 def _row_lengths(lists: pa.ListArray) -> np.ndarray:
@@ -132,15 +168,19 @@ def _source_numbers(lists: pa.ListArray, sources: list[str]) -> np.ndarray:
     return number[np.asarray(source.indices)]
 
 
-def _digest(lists: pa.ListArray) -> str:
-    """Digest of packed rows; shards are numbered by first use, so that rows after these do not change it."""
+def _digest(lists: pa.ListArray, packed: Mapping[tuple[str, str], PackedShard]) -> str:
+    """Digest of packed rows and of the tokens that they point to.
+
+    Shards are numbered by first use, so that rows after these do not change it.
+    """
     segments = lists.flatten()
     source, shard = segments.field("source"), segments.field("shard")
     pairs = np.asarray(source.indices, np.int64) * len(shard.dictionary) + np.asarray(shard.indices)
     used, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     names = [divmod(int(pair), len(shard.dictionary)) for pair in used[np.argsort(first)]]
-    named = "\n".join(f"{source.dictionary[s]}/{shard.dictionary[n]}" for s, n in names)
+    used_shards = [(source.dictionary[s].as_py(), shard.dictionary[n].as_py()) for s, n in names]
+    named = "\n".join(f"{s}/{n} {packed[s, n].digest}" for s, n in used_shards)
     state = xxhash.xxh3_128(named.encode())
     offsets = np.asarray(lists.offsets, np.int64) - lists.offsets[0].as_py()
     columns = [np.asarray(segments.field(name), np.int64) for name in ("row", "start", "length")]
@@ -154,7 +194,7 @@ def check_same_rows(rows: Rows, state: dict[str, object]) -> None:
     if rows.digests(state["rows"]) != state["digests"]:
         raise ValueError(
             f"the checkpoint has seen {state['rows']:,} rows that are not the first rows of {rows.run / 'packed'}:"
-            " they were packed anew; train from the start in another folder, or restore the packed rows"
+            " they were packed anew, or of other tokens; train from the start in another folder, or restore the packed rows"
         )
 
 

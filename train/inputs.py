@@ -26,6 +26,16 @@ def packed(run: Path, split: str) -> PackedRows:
     return rows
 
 
+def check_tokenizer(run: Path, rows: PackedRows) -> None:
+    """Raise ValueError unless the run's tokenizer made the tokens; a run folder without one is taken at its word."""
+    folder = run / "tokenizer"
+    if folder.is_dir() and bpe.digest(bpe.load(folder)) != rows.tokenizer:
+        raise ValueError(
+            f"the tokens of {run} were made by another tokenizer than the one in {folder}; encode and pack again, or put"
+            " back the tokenizer that they were made with"
+        )
+
+
 def vocab_size(tokenizer: Path) -> int:
     """Number of ids of the tokenizer in this folder, special tokens included."""
     return max(bpe.load(tokenizer).get_vocab().values()) + 1

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from gristmill.tokenizer import bpe
 from gristmill.tokenizer.encode import open_tokens
 from gristmill.train import data
 from gristmill.train.data import IGNORED, NO_SOURCE, PackedRows, PackedRowsLoader, Rows
@@ -167,3 +168,105 @@ def test_litgpt_validates_on_part_of_a_batch_if_there_is_no_more(run_folder):
 def test_a_folder_without_rows_says_what_to_do(tmp_path):
     with pytest.raises(ValueError, match="run the pack step first"):
         Rows(tmp_path, "train")
+
+
+GLOBAL_BATCH = 24
+"""Rows of a step; every world size of these divides it."""
+
+
+def global_batches(rows, monkeypatch, world_size: int, state: dict | None, count: int) -> tuple[list, dict]:
+    """The next `count` global batches that `world_size` processes see together, and the state that rank 0 saves."""
+    per_rank, states = [], []
+    for rank in range(world_size):
+        as_process(monkeypatch, rank, world_size)
+        loader = PackedRowsLoader(rows, micro_batch_size=1)
+        if state is not None:
+            loader.load_state_dict(state)
+        micro = []
+        while len(micro) < count * GLOBAL_BATCH // world_size:
+            micro += [
+                batch for _, batch in zip(range(count * GLOBAL_BATCH // world_size - len(micro)), loader, strict=False)
+            ]
+        per_rank.append(micro)
+        states.append(loader.state_dict())
+    assert all(one == states[0] for one in states)  # LitGPT saves the one of rank 0 for all
+    together = [batch for turn in zip(*per_rank, strict=True) for batch in turn]
+    return [torch.cat(together[i : i + GLOBAL_BATCH]) for i in range(0, len(together), GLOBAL_BATCH)], states[0]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("before", [1, 3, 8])
+def test_batches_after_a_resume_are_the_same_bit_for_bit_at_any_world_size(rows, monkeypatch, before, after):
+    steps = 2 * len(rows) // GLOBAL_BATCH + 1  # over the end of two passes
+    as_process(monkeypatch, 0, 1)
+    for step in (1, steps // 2, steps - 2):
+        _, state = global_batches(rows, monkeypatch, before, None, step)
+        assert state["rows"] == step * GLOBAL_BATCH
+        found, _ = global_batches(rows, monkeypatch, after, json.loads(json.dumps(state)), 2)
+        expected = [rows.gather((step + i) * GLOBAL_BATCH, GLOBAL_BATCH) for i in range(2)]
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def damaged(run_folder, folder, change) -> Rows:
+    """A copy of the run with something changed in it."""
+    shutil.copytree(run_folder, folder)
+    change(folder)
+    return Rows(folder, "train")
+
+
+def test_tokens_that_were_encoded_anew_are_refused_at_a_resume(rows, run_folder, tmp_path):
+    def change(folder):
+        table = pa.ipc.open_file(pa.memory_map(str(folder / "packed" / "shards.arrow"))).read_all()
+        other = table.set_column(3, "digest", pa.array(["0" * 32] * len(table)))
+        (folder / "packed" / "shards.arrow").unlink()
+        with (
+            pa.OSFile(str(folder / "packed" / "shards.arrow"), "wb") as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
+            writer.write_table(other.cast(table.schema))
+
+    other = damaged(run_folder, tmp_path / "run", change)
+    with pytest.raises(ValueError, match="packed anew, or of other tokens"):
+        PackedRowsLoader(other, 4).load_state_dict({"rows": 64, "digests": rows.digests(64)})
+
+
+def test_a_token_shard_that_was_cut_short_is_named(run_folder, tmp_path):
+    def change(folder):
+        path = next((folder / "tokens" / "books").glob("*.arrow"))
+        path.write_bytes(path.read_bytes()[:-100])
+
+    other = damaged(run_folder, tmp_path / "run", change)
+    with pytest.raises(ValueError, match=r"tokens/books/.*arrow is cut short or damaged"):
+        other.gather(0, len(other))
+
+
+def test_a_token_shard_of_other_documents_is_refused(run_folder, tmp_path):
+    def change(folder):
+        path = next((folder / "tokens" / "books").glob("*.arrow"))
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        path.unlink()
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table.slice(0, 100))
+
+    other = damaged(run_folder, tmp_path / "run", change)
+    with pytest.raises(ValueError, match="has 100 documents and not 150 as when the rows were packed"):
+        other.gather(0, len(other))
+
+
+def test_another_tokenizer_than_the_tokens_were_made_with_is_refused(run_folder, tmp_path):
+    def change(folder):
+        bpe.save(
+            bpe.train(["other words in another tokenizer"] * 9, bpe.TokenizerParams(vocab_size=300)),
+            folder / "tokenizer",
+        )
+
+    with pytest.raises(ValueError, match="made by another tokenizer than the one in"):
+        damaged(run_folder, tmp_path / "run", change)
+
+
+def test_a_file_of_rows_that_is_missing_is_noticed(rows, tmp_path, run_folder):
+    shutil.copytree(run_folder, tmp_path / "run")
+    path = next((tmp_path / "run" / "packed" / "train").glob("*.arrow"))
+    path.rename(path.with_name("rows-0000008192.arrow"))
+    with pytest.raises(ValueError, match="a file of rows is missing before rows-0000008192"):
+        Rows(tmp_path / "run", "train")
