@@ -64,6 +64,16 @@ $(PEERS)/.installed: benchmarks/requirements.txt
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	@touch $@
 
+# Readers of other trainers, which `make test-slow` lets read what `gristmill export tokens` writes.
+READERS := .venv-readers
+.PHONY: readers
+readers: $(READERS)/.installed
+$(READERS)/.installed: $(BIN)/.installed benchmarks/requirements-readers.txt
+	$(PYTHON) -m venv $(READERS)
+	$(READERS)/bin/python -m pip install --quiet --no-deps -r benchmarks/requirements-readers.txt
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(READERS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ours.pth
+	@touch $@
+
 bench: bench-extract bench-sources bench-features bench-dedup
 
 bench-extract: $(BIN)/.installed $(PEERS)/.installed

@@ -21,6 +21,7 @@ from rich.table import Table
 from gristmill.curation.classifier_training import TrainingError
 from gristmill.manifests import (
     cli_classifier,
+    cli_export,
     cli_index,
     cli_questions,
     cli_tokenizer,
@@ -57,6 +58,8 @@ app.add_typer(cli_index.app, name="index")
 app.command("why")(cli_why.why_command)
 app.command("whatif")(cli_questions.whatif_command)
 app.command("sample")(cli_questions.sample_command)
+app.command("trace")(cli_questions.trace_command)
+app.add_typer(cli_export.app, name="export")
 
 Workers = Annotated[
     int | None,

@@ -1,4 +1,4 @@
-"""`gristmill whatif` and `gristmill sample`: questions about a run, which change nothing."""
+"""`gristmill whatif`, `gristmill sample` and `gristmill trace`: questions about a run, which change nothing."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -47,6 +47,29 @@ def sample_command(
 
     loaded = schema.load(manifest)
     found = sample(loaded, Place.of(loaded, store, runs), rule, number, source)
+    _show(found, as_json, (), lines(found))
+
+
+def trace_command(
+    manifest: ManifestPath,
+    row: Annotated[int | None, typer.Option("--row", metavar="K", help="The documents behind this row.")] = None,
+    step: Annotated[
+        int | None, typer.Option("--step", metavar="S", help="The rows of this training step, counted from 1.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option("--doc", metavar="ID", help="The rows and steps that used this document.")
+    ] = None,
+    validation: Annotated[bool, typer.Option("--validation", help="--row is a row of validation.")] = False,
+    store: StoreDir = STORE,
+    runs: RunsDir = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Show the documents behind a row or a training step, or where a document was used."""
+    from gristmill.manifests.trace import lines, trace
+
+    loaded = schema.load(manifest)
+    run = Place.of(loaded, store, runs).run
+    found = trace(loaded, run, row, step, document, "validation" if validation else "train")
     _show(found, as_json, (), lines(found))
 
 

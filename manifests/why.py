@@ -34,7 +34,7 @@ def explain_document(document: str, runs: Iterable[Path]) -> dict:
             "no run with a ledger here; run the pipeline first (`gristmill run MANIFEST --until shards`), or give --runs"
         )
     for run in runs:
-        found = _rows(run / "ledger", document)
+        found = ledger_rows(run / "ledger", document)
         rows = [row for row, _ in found]
         if len({row["id"] for row in rows}) > 1:
             shown = "\n  ".join(f"{row['id']}  {row['source']}  {row['locator']}" for row in rows[:10])
@@ -47,7 +47,7 @@ def explain_document(document: str, runs: Iterable[Path]) -> dict:
     raise NotFound(f"no document {document!r} in {', '.join(str(run) for run in runs)}; {remedy} as the ledger has it")
 
 
-def _rows(ledger: Path, document: str) -> list[tuple[dict, Path]]:
+def ledger_rows(ledger: Path, document: str) -> list[tuple[dict, Path]]:
     """The rows that answer to what was asked for, each with its file."""
     query = (pc.field("locator") == document) | (pc.field("url") == document)
     if re.fullmatch(rf"[0-9a-f]{{{LEAST_DIGITS},32}}", document):

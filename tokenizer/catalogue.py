@@ -36,13 +36,18 @@ class TokenShard(NamedTuple):
     source: str
     """The source's name."""
     name: str
-    """What segments call it, unique within its source."""
+    """Unique within its source: `tokens/<source>/<name>.arrow` is its file in a run."""
     path: str | Path
     """Its file."""
     documents: str | Path | None = None
     """The document shard that it was made of: languages, equal texts, and the columns of the mixture; None: unknown."""
     digest: str | None = None
     """What tells its content from any other; None: the file is read for it."""
+
+    @property
+    def shard(self) -> str:
+        """What segments call it: its file, from `tokens/` on."""
+        return f"{self.source}/{self.name}.arrow"
 
 
 class Divided(NamedTuple):
@@ -91,8 +96,8 @@ class Documents:
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """(source, name) of each shard."""
-        return [(shard.source, shard.name) for shard in self.shards]
+        """(source, shard) of each, as segments have them."""
+        return [(shard.source, shard.shard) for shard in self.shards]
 
     def by_part(self, amounts: np.ndarray) -> dict[str, int]:
         """Sums of an int64 [N] over the documents of each part."""
@@ -115,7 +120,7 @@ def catalogue(
     `by`: the columns that parts are made of; None: sources and buckets. `most`: tokens that a document may give.
     Raises ValueError where shards disagree about the tokenizer, or a shard is not what its document shard says.
     """
-    listed = sorted((TokenShard(*shard) for shard in token_shards), key=lambda shard: shard[:2])
+    listed = sorted((TokenShard(*shard) for shard in token_shards), key=lambda shard: (shard.source, shard.shard))
     if not listed:
         raise ValueError("there are no token shards to pack; run the tokens step first.")
     if twice := [a.name for a, b in pairwise(listed) if a[:2] == b[:2]]:

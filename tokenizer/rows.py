@@ -7,7 +7,7 @@ So rows do not overlap, each token stands in one row, and only a row's first tok
 
     segments: list<struct<source, shard, row, start, length>>
 
-`shard` is the name that `pack` was given for a token shard, `row` the document in it, `start` the first token within
+`shard` is a token shard's file from `tokens/` on, `row` the document in it, `start` the first token within
 the document. A row's segments stand one after the other from position 0; padding only follows the last.
 
 A row of validation holds documents of one source and one language, which the columns `source` and `language` name.

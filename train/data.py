@@ -31,7 +31,7 @@ NO_SOURCE = -1
 class Rows:
     """The packed rows of one split of a run folder, gathered on demand from memory-mapped token shards.
 
-    Reads `packed/<split>/`, `packed/shards.arrow` and `tokens/<source>/<shard>.arrow` below `run`; any row costs the
+    Reads `packed/<split>/`, `packed/shards.arrow` and `tokens/` below `run`; any row costs the
     same, wherever it is. Raises ValueError where there are no rows, or they and the tokenizer do not fit together.
     """
 
@@ -134,8 +134,7 @@ class _TokenShards(dict):
         self.packed = read_shards(run / "packed" / "shards.arrow")
 
     def __missing__(self, name: tuple[str, str]) -> TokenFile:
-        source, shard = name
-        path = self._folder / source / f"{shard}.arrow"
+        path = self._folder / name[1]
         opened = open_whole(path)
         known = self.packed[name].documents
         if opened.tokenizer != self._tokenizer or len(opened.lengths) != known:
@@ -180,7 +179,7 @@ def _digest(lists: pa.ListArray, packed: Mapping[tuple[str, str], PackedShard]) 
     rank = np.argsort(np.argsort(first))
     names = [divmod(int(pair), len(shard.dictionary)) for pair in used[np.argsort(first)]]
     used_shards = [(source.dictionary[s].as_py(), shard.dictionary[n].as_py()) for s, n in names]
-    named = "\n".join(f"{s}/{n} {packed[s, n].digest}" for s, n in used_shards)
+    named = "\n".join(f"{n} {packed[s, n].digest}" for s, n in used_shards)
     state = xxhash.xxh3_128(named.encode())
     offsets = np.asarray(lists.offsets, np.int64) - lists.offsets[0].as_py()
     columns = [np.asarray(segments.field(name), np.int64) for name in ("row", "start", "length")]

@@ -64,7 +64,7 @@ def test_the_first_rows_are_the_old_ones_and_nothing_repeats(shards, tmp_path_fa
     seen = times(after)
     for shard in shards:
         for row, tokens in enumerate(open_tokens(shard.path).lengths.tolist()):
-            number = [seen[shard.source, shard.name, row, k] for k in range(tokens)]
+            number = [seen[shard.source, shard.shard, row, k] for k in range(tokens)]
             assert max(number) <= 3
             if method == "bos_aligned":
                 assert all(s["start"] == 0 for row in after for s in row)
@@ -76,9 +76,9 @@ def test_the_first_rows_are_the_old_ones_and_nothing_repeats(shards, tmp_path_fa
     }
     for shard in shards if method != "bos_aligned" else ():
         number = [
-            seen[shard.source, shard.name, row, k]
+            seen[shard.source, shard.shard, row, k]
             for row, tokens in enumerate(open_tokens(shard.path).lengths.tolist())
-            if (shard.source, shard.name, row) not in held
+            if (shard.source, shard.shard, row) not in held
             for k in range(tokens)
         ]
         assert max(number) - min(number) <= 2

@@ -41,7 +41,7 @@ def shards(token_shard) -> list[TokenShard]:
 
 def length_of(shards) -> dict:
     """Tokens of every document."""
-    return {(s.source, s.name, i): n for s in shards for i, n in enumerate(open_tokens(s.path).lengths.tolist())}
+    return {(s.source, s.shard, i): n for s in shards for i, n in enumerate(open_tokens(s.path).lengths.tolist())}
 
 
 @FIXTURE_IS_FRESH
@@ -107,7 +107,7 @@ def test_another_seed_gives_another_order(shards, tmp_path):
 
 def test_validation_is_what_the_hash_says(shards, tmp_path):
     pack(shards, PackParams(31), MixtureParams(validation=0.3), None, {}, 5, tmp_path)
-    ids = {(s.source, s.name, i): d for s in shards for i, d in enumerate(open_tokens(s.path).ids.to_pylist())}
+    ids = {(s.source, s.shard, i): d for s in shards for i, d in enumerate(open_tokens(s.path).ids.to_pylist())}
     expected = {doc for doc, d in ids.items() if is_validation([d], 0.3, 5)[0]}
     assert {key[:3] for key in drawn_tokens(segments_of(tmp_path / "validation"))} == expected
     assert expected
@@ -199,6 +199,6 @@ def test_the_files_are_those_of_8192_rows(token_shard, tmp_path):
     rows = open_rows(tmp_path / "train")
     assert (len(rows.table), rows.seq_length, rows.end_id) == (19_999, 3, 0)
     across = rows.table.slice(8190, 4)
-    opened = {("s", "s"): open_tokens(shard)}
+    opened = {("s", "s/s.arrow"): open_tokens(shard)}
     assert gather(across, opened, 4, 0).shape == (4, 4)
     assert (segment_numbers(across, 4) == 0).all()

@@ -12,10 +12,10 @@ def packed(token_shard, tmp_path, request):
     """Packed rows of width 17 over two shards, and the open token shards."""
     lengths = np.random.default_rng(1).integers(1, 40, 50).tolist()
     paths = {
-        ("a", "x"): token_shard("x", lengths[:30]),
-        ("b", "x"): token_shard("y", lengths[30:], first=5000),
+        ("a", "a/x.arrow"): token_shard("x", lengths[:30]),
+        ("b", "b/x.arrow"): token_shard("y", lengths[30:], first=5000),
     }
-    shards = [(source, name, path) for (source, name), path in paths.items()]
+    shards = [(source, "x", path) for (source, _), path in paths.items()]
     pack(shards, PackParams(16, request.param), MixtureParams(validation=0.1), None, {}, 3, tmp_path / "packed")
     return open_rows(tmp_path / "packed" / "train"), {key: open_tokens(path) for key, path in paths.items()}
 

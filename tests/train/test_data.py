@@ -33,7 +33,7 @@ def test_a_row_is_its_segments_end_to_end_and_then_padding(rows, run_folder):
     for row in range(0, len(rows), 7):
         expected = []
         for part in segments(rows, row):
-            tokens = open_tokens(run_folder / "tokens" / part["source"] / f"{part['shard']}.arrow")
+            tokens = open_tokens(run_folder / "tokens" / part["shard"])
             expected += tokens.document(part["row"])[part["start"] :][: part["length"]].tolist()
         assert len(expected) == rows.lengths[row]
         expected += [rows.end_id] * (SEQ_LENGTH + 1 - len(expected))
