@@ -102,5 +102,11 @@ bench-dedup: $(BIN)/.installed $(PEERS)/.installed
 bench-dedup-scale: $(BIN)/.installed
 	$(BIN)/python -m benchmarks.dedup_scale $(if $(SIZES),--sizes $(SIZES))
 
+# `bench-tokens` is all of the way from texts to batches; this is its second half, packing and loading.
+.PHONY: bench-packing
+bench-tokens: bench-packing
+bench-packing: $(BIN)/.installed $(READERS)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench_packing --documents $(or $(DOCUMENTS),1000000)
+
 clean:
-	rm -rf .venv $(PEERS) $(CACHE) build *.egg-info
+	rm -rf .venv $(PEERS) $(READERS) $(CACHE) build *.egg-info

@@ -16,11 +16,10 @@ import numpy as np
 def olmo(folder: Path, about: dict) -> np.ndarray:
     """OLMo-core's NumpyFSLDataset."""
     from olmo_core.data.numpy_dataset import NumpyFSLDataset
-    from olmo_core.data.types import NumpyDatasetDType
 
     width = about["seq_length"] + 1
     end = about["end_id"]
-    dtype = NumpyDatasetDType(about["dtype"])
+    dtype = getattr(np, about["dtype"])
     path = folder / f"{about['split']}.npy"
     rows = NumpyFSLDataset(
         path, sequence_length=width, pad_token_id=end, eos_token_id=end, vocab_size=2**16, dtype=dtype

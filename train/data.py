@@ -18,7 +18,16 @@ from litgpt.data import DataModule
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from gristmill.tokenizer.encode import TokenFile
-from gristmill.tokenizer.rows import FILE_ROWS, PackedShard, gather, open_whole, read_shards, segment_numbers
+from gristmill.tokenizer.rows import (
+    FILE_ROWS,
+    PackedShard,
+    RowColumns,
+    fill,
+    open_whole,
+    read_shards,
+    row_columns,
+    segment_numbers,
+)
 from gristmill.train.inputs import check_tokenizer, packed
 from gristmill.train.processes import rank_and_world_size
 
@@ -44,6 +53,7 @@ class Rows:
         self.end_id = rows.end_id
         self._shards = _TokenShards(self.run, rows.tokenizer)
         self._digests: dict[int, str] = {}
+        self._columns: dict[int, RowColumns] = {}
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -51,7 +61,7 @@ class Rows:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Tokens of every row, int64 [rows]."""
-        return np.concatenate([_row_lengths(lists) for lists in self._files()])
+        return self._lengths_of(0, len(self))
 
     @cached_property
     def sources(self) -> list[str]:
@@ -70,7 +80,10 @@ class Rows:
 
     def gather(self, first: int, count: int) -> torch.Tensor:
         """Token ids of these rows, int64 [count, T+1], padded at the end with the end-of-document id."""
-        tokens = gather(self.take(first, count), self._shards, self.seq_length + 1, self.end_id)
+        tokens, line = np.empty((count, self.seq_length + 1), np.int64), 0
+        for columns, row, number in self._stretches(first, count):
+            fill(tokens[line : line + number], columns, row, self._shards, self.end_id)
+            line += number
         return torch.from_numpy(tokens)
 
     def inputs_and_targets(self, first: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -119,7 +132,18 @@ class Rows:
         return self.table["segments"].chunks
 
     def _lengths_of(self, first: int, count: int) -> np.ndarray:
-        return np.concatenate([_row_lengths(lists) for lists in self.take(first, count)["segments"].chunks])
+        parts = [columns.lengths(row, row + number) for columns, row, number in self._stretches(first, count)]
+        return np.concatenate(parts)
+
+    def _stretches(self, first: int, count: int) -> Iterator[tuple[RowColumns, int, int]]:
+        """The rows from `first` on, file by file: its columns, the first row within it, and how many."""
+        while count:
+            file, row = divmod(first % len(self), FILE_ROWS)
+            if file not in self._columns:
+                self._columns[file] = row_columns(self._files()[file])
+            number = min(count, len(self._files()[file]) - row)
+            yield self._columns[file], row, number
+            first, count = first + number, count - number
 
     def _digest(self, lists: pa.ListArray) -> str:
         return _digest(lists, self._shards.packed)
@@ -146,11 +170,6 @@ class _TokenShards(dict):
             raise ValueError(f"{path} has {what} when the rows were packed; pack again, or restore it")
         self[name] = opened
         return opened
-
-
-def _row_lengths(lists: pa.ListArray) -> np.ndarray:
-    ends = np.concatenate([[0], np.cumsum(lists.flatten().field("length"), dtype=np.int64)])
-    return np.diff(ends[np.asarray(lists.offsets) - lists.offsets[0].as_py()])
 
 
 def _used_sources(lists: pa.ListArray) -> list[str]:
