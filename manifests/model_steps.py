@@ -100,6 +100,7 @@ def pack(unit: Unit, out: Path) -> Mapping[str, object]:
         out,
         divided,
     )
+    counts["validation"]["not_compared"] = p.get("not_compared", [])
     for name in ("buckets", "parts"):  # for the lock file
         if name in counts:
             counts[f"{name.removesuffix('s')}_tokens"] = {part: c["tokens"] for part, c in counts[name].items()}
@@ -128,6 +129,15 @@ def pretrain(unit: Unit, out: Path) -> Mapping[str, object]:
     shutil.rmtree(out / INPUTS)
     write_record(out, unit, summary, float(summary["seconds"]))
     return summary
+
+
+def go_on(unit: Unit, out: Path) -> None:
+    """Where the mixture changed in mid-run: begin with the checkpoint of the training before the change, if there is one."""
+    from gristmill.train.adopt import adopt
+
+    params = PretrainParams(**unit.params["pretrain"], **unit.settings)
+    others = [folder for folder in sorted(out.parent.iterdir()) if folder.is_dir() and folder != out]
+    adopt(out / INPUTS, out, others, params, unit.params["seed"])
 
 
 def write_litgpt_yaml(run: Path, params: PretrainParams, seed: int) -> None:

@@ -7,7 +7,7 @@ from gristmill.manifests import counts as counting
 from gristmill.manifests import model_steps, quality_steps
 from gristmill.manifests.plan_quality import score_origins
 from gristmill.manifests.planning import Context, NotYet, Planned, as_json, per_unit, single, tokenizer_files, unit
-from gristmill.manifests.schema import Source
+from gristmill.manifests.schema import Manifest, Source
 from gristmill.manifests.store import Input, Record, Unit
 
 ENCODING = ("tokenizers", "gigatoken", "tiktoken", "pyarrow")
@@ -68,6 +68,8 @@ def plan_pack(context: Context) -> list[Planned]:
             "seed": m.seed,
             "shards": [[source_name, name] for source_name, _, name in context.each()],
         }
+        if not_compared := _not_compared(m):
+            values["not_compared"] = not_compared
         files = [file for one in model_steps.PACKED_FROM for file in _shard_files(context, *one)]
         divided = {name: source.buckets for name, source in m.sources.items() if source.buckets}
         if divided:
@@ -77,6 +79,13 @@ def plan_pack(context: Context) -> list[Planned]:
         return unit(context, "pack", model_steps.packing.VERSION, "pack", None, values, files, ("numpy", "pyarrow"))
 
     return single(it, "pack")
+
+
+def _not_compared(m: Manifest) -> list[str]:
+    """Sources whose near duplicates nobody removed, so that validation may have one of a training document."""
+    if m.curate.dedup is None or m.curate.dedup.near is None:
+        return list(m.sources)
+    return [name for name, source in m.sources.items() if "dedup" in source.skip]
 
 
 def plan_pretrain(context: Context) -> list[Planned]:

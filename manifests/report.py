@@ -256,6 +256,8 @@ def _packing(packed: Mapping) -> str:
     said += f" Rows of validation: {groups}."
     if without := packed["validation"]["without"]:
         said += f" None of {escape(', '.join(without))}, of which there are too few documents."
+    if loose := packed["validation"]["not_compared"]:
+        said += f" {escape(', '.join(loose))} had no near duplicates removed, so validation may have some of training."
     return said
 
 

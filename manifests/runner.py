@@ -313,6 +313,8 @@ def _train(unit: Unit, context: Context, place: Place) -> list[Failure]:
             for step in ("tokens", "tokenizer", "pack"):
                 view.publish(folder / model_steps.INPUTS, step, context.records[step].values())
             try:
+                if context.manifest.mixture.changes:
+                    model_steps.go_on(unit, folder)
                 model_steps.pretrain(unit, folder)
             except (ValueError, FloatingPointError) as error:
                 return [failed(unit, error)]

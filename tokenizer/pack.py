@@ -7,7 +7,7 @@
    order in which any thousand of them have the mixture's proportions (`row_order`).
 5. Where a run in progress changes, the rows that it has consumed stay, and the rest is drawn and packed anew.
 
-Nothing of this reads a token: lengths and ids are enough. Memory is some 200 bytes for each document drawn.
+Nothing of this reads a token: lengths and ids are enough. Memory is some 250 bytes for each document drawn.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.tokenizer.fit import best_fit, concatenate
+from gristmill.tokenizer.fit import best_fit, bos_aligned, concatenate
 
 LENGTHS = st.lists(st.integers(1, 70), min_size=1, max_size=120)
 WIDTH = st.integers(2, 40)
@@ -55,3 +55,22 @@ def test_best_fit_leaves_almost_no_padding():
     lengths = np.minimum(np.random.default_rng(0).lognormal(6.3, 1.1, 20_000).astype(int) + 1, 200_000)
     _, _, length, row = best_fit(lengths, 2049)
     assert 1 - length.sum() / ((row.max() + 1) * 2049) < 0.001
+
+
+@given(LENGTHS, WIDTH)
+def test_bos_aligned_begins_every_segment_with_a_document_and_crops_only_what_no_row_holds(lengths, width):
+    item, start, length, row = bos_aligned(np.array(lengths), width)
+    assert sorted(item) == list(range(len(lengths)))
+    assert not start.any()
+    assert all(length[place] == min(lengths[i], width) for place, i in enumerate(item))
+    assert np.bincount(row, length).max() <= width
+
+
+def test_best_fit_truncates_as_few_documents_as_the_papers_algorithm_and_pads_as_little():
+    from benchmarks.bench_packing import lengths_of, paper
+
+    lengths = lengths_of(20_000)
+    rows, truncated = paper(lengths, 2049)
+    item, _, _, row = best_fit(lengths, 2049)
+    assert (int(row.max()) + 1, int((np.bincount(item) > 1).sum())) == (rows, truncated)
+    assert 1 - lengths.sum() / (rows * 2049) < 0.005

@@ -45,8 +45,10 @@ def length_of(shards) -> dict:
 
 
 @FIXTURE_IS_FRESH
-@given(st.integers(0, 10**6), st.sampled_from(["best_fit", "concat"]), st.integers(3, 50))
-def test_every_token_is_once_in_train_or_in_validation(shards, tmp_path_factory, seed, method, seq_length):
+@given(st.integers(0, 10**6), st.sampled_from(["best_fit", "concat", "bos_aligned"]), st.integers(3, 50))
+def test_every_token_is_once_in_train_or_in_validation_or_counted_as_cropped(
+    shards, tmp_path_factory, seed, method, seq_length
+):
     out = tmp_path_factory.mktemp("packed")
     counts = pack(shards, PackParams(seq_length, method), MixtureParams(validation=0.1), None, {}, seed, out)
     train, validation = (
@@ -54,7 +56,15 @@ def test_every_token_is_once_in_train_or_in_validation(shards, tmp_path_factory,
         drawn_tokens(segments_of(out / "validation")),
     )
     assert not {key[:3] for key in train} & {key[:3] for key in validation}
-    assert train + validation == Counter((*doc, k) for doc, n in length_of(shards).items() for k in range(n))
+    most = seq_length + 1 if method == "bos_aligned" else 10**6
+    lengths = length_of(shards)
+    assert train + validation == Counter((*doc, k) for doc, n in lengths.items() for k in range(min(n, most)))
+    cropped = counts["cropped"] + counts["validation"]["cropped"]
+    assert train.total() + validation.total() + cropped == sum(lengths.values())
+    assert (
+        counts["cut"] == sum(n > seq_length + 1 for doc, n in lengths.items() if (*doc, 0) in train)
+        or method == "concat"
+    )
     assert (counts["tokens"], counts["validation"]["tokens"]) == (train.total(), validation.total())
     for split, count in (("train", counts), ("validation", counts["validation"])):
         rows = segments_of(out / split)
