@@ -122,7 +122,7 @@ def test_validation_rows_are_of_one_source_and_one_language(shards, tmp_path):
 
 
 def test_a_source_with_one_document_trains_on_it(shards, tmp_path):
-    for seed in range(30):
+    for seed in range(8):
         counts = pack(
             [shards("web", 400, LANGUAGES), shards("memo", 1, ["en"])],
             PackParams(31),
@@ -137,7 +137,7 @@ def test_a_source_with_one_document_trains_on_it(shards, tmp_path):
 
 
 def test_every_source_that_is_large_enough_is_validated(shards):
-    for seed in range(30):
+    for seed in range(8):
         documents, _ = catalogue([shards("web", 400, LANGUAGES), shards("memo", 120, ["en"])], None, {}, None, seed)
         chosen = held_out(documents, np.ones(520, bool), 0.01)
         assert set(documents.source[chosen]) == {0, 1}

@@ -212,3 +212,22 @@ def test_the_files_are_those_of_8192_rows(token_shard, tmp_path):
     opened = {("s", "s/s.arrow"): open_tokens(shard)}
     assert gather(across, opened, 4, 0).shape == (4, 4)
     assert (segment_numbers(across, 4) == 0).all()
+
+
+@pytest.mark.parametrize("method", ["best_fit", "concat", "bos_aligned"])
+def test_a_document_of_millions_of_tokens_is_packed_like_any_other(token_shard, tmp_path, method):
+    shard = token_shard("s", [3_000_000, 70, 70, 70])
+    mixture = MixtureParams(validation=0.0)
+    counts = pack([("s", "s", shard)], PackParams(2048, method), mixture, None, {}, 5, tmp_path)
+    seen = Counter()
+    for s in (s for row in segments_of(tmp_path / "train") + segments_of(tmp_path / "validation") for s in row):
+        seen[s["row"]] += s["length"]
+    assert seen == {0: 2049 if method == "bos_aligned" else 3_000_000, 1: 70, 2: 70, 3: 70}
+    assert counts["cropped"] + counts["validation"]["cropped"] == (3_000_000 - 2049 if method == "bos_aligned" else 0)
+
+
+def test_a_token_shard_that_was_cut_short_is_named(token_shard, tmp_path):
+    path = token_shard("s", [9] * 50)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"s.tokens.arrow is cut short or damaged .* run the tokens step again"):
+        pack([("s", "s", path)], PackParams(7), MixtureParams(), None, {}, 5, tmp_path)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gristmill.tokenizer.mixture import MixtureParams, Phase
@@ -39,6 +39,7 @@ def test_unimax_gives_what_the_papers_algorithm_gives(caps, tokens):
         assert drawn[part] == pytest.approx(expected, abs=len(caps))
 
 
+@settings(max_examples=50)
 @given(parts(), st.floats(0.3, 20), st.integers(1, 10**10))
 def test_a_temperature_keeps_caps_and_gives_all_that_is_asked_for(mixed, temperature, tokens):
     mixture = MixtureParams(tokens, temperature=temperature)
@@ -87,6 +88,7 @@ def test_weights_name_parts_that_are_there_and_all_of_them(weights, message):
         solve(MixtureParams(100, weights=weights), mixed)
 
 
+@settings(max_examples=50)
 @given(parts(), st.integers(1, 10**9), st.floats(0.05, 0.95), st.data())
 def test_phases_share_one_run_and_caps_hold_over_all_of_it(mixed, tokens, start, data):
     weigh = st.fixed_dictionaries({part: st.integers(0, 9) for part in mixed.available})
@@ -113,6 +115,7 @@ def test_the_largest_run_of_two_phases_is_limited_by_both():
     assert solve(mixture, mixed).phases == [{"web": 900, "books": 0}, {"web": 10, "books": 90}]
 
 
+@settings(max_examples=50)
 @given(parts(), st.integers(1, 10**9), st.data())
 def test_a_change_counts_what_was_used(mixed, tokens, data):
     used = {part: data.draw(st.integers(0, cap)) for part, cap in mixed.caps.items()}
