@@ -1,8 +1,9 @@
 """Which documents may be duplicates of each other, found without holding all of them: steps `links`, `edges`, `components`.
 
 `links` looks at one unit, `edges` at one range of keys over all units, and `components` at nothing but numbers: it needs
-8 bytes in a file for each document of the corpus, 60 more for each that is tied to another. What comes out is parts of documents that have nothing to do with each other, for
-the step `compare` (`manifests/dedup.py`). The files of these steps are Arrow, uncompressed, and read where they lie.
+8 bytes in a file for each document of the corpus, and some 60 for each that is tied to another. What comes out is parts
+of documents that have nothing to do with each other, for the step `compare` (`manifests/dedup.py`). The files of these
+steps are Arrow, uncompressed, and read where they lie.
 """
 
 import os
