@@ -58,10 +58,11 @@ tokenizer: $(BIN)/.installed
 	$(BIN)/gristmill tokenizer train $(MANIFEST)
 
 # Peers have an environment of their own: what they pin must not meet what we pin. PAGES=folder: other labelled pages.
-$(PEERS)/.installed: benchmarks/requirements.txt
+$(PEERS)/.installed: benchmarks/requirements.txt benchmarks/requirements-no-deps.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
 	$(PEERS)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-deps -r benchmarks/requirements-no-deps.txt
 	@touch $@
 
 # Readers of other trainers, which `make test-slow` lets read what `gristmill export tokens` writes.

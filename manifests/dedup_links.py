@@ -139,7 +139,7 @@ def signature_rows(members: pa.Table, rows: np.ndarray) -> np.ndarray:
 
 
 def component(unit: Unit, out: Path) -> Mapping[str, object]:
-    """What the edges of all ranges hold together, in parts; documents that nothing is tied to are in none.
+    """What the edges of all ranges hold together, in parts, one at least; documents that nothing is tied to are in none.
 
     The number of each document's component is kept in a file while it is looked for, so it may be more than memory holds.
     """
@@ -151,6 +151,7 @@ def component(unit: Unit, out: Path) -> Mapping[str, object]:
     links.components(parent, _edges(unit))
     most = max(PART_DOCUMENTS, -(-len(parent) // 1024))
     documents, starts = links.grouped(parent, most)
+    starts = starts if len(starts) > 1 else np.zeros(2, np.int64)  # one part without documents, where nothing is tied
     del parent
     os.unlink(scratch)
     in_unit = np.searchsorted(offsets, documents, side="right") - 1

@@ -137,7 +137,7 @@ def plan_dedup(context: Context) -> Iterator[Planned]:
     try:
         parts = participants(context)
         components = context.record("components", None, "components")
-        compared = _all(context, "compare") if components.outputs else []
+        compared = _all(context, "compare")
         if len(compared) < len(components.outputs):
             raise NotYet("compare")
     except NotYet as missing:
