@@ -42,7 +42,7 @@ test: $(BIN)/.installed lint
 	$(BIN)/pytest -n 2 --dist worksteal
 
 test-slow: $(BIN)/.installed
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist worksteal
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

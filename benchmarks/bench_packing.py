@@ -95,7 +95,7 @@ def scale_one(count: int) -> None:
         lengths = lengths_of(min(per_shard, count - first), number)
         ids = pa.chunked_array([pa.array([f"{i:032x}" for i in range(first, first + len(lengths))])])
         opened[f"{source}/{number}"] = TokenFile(np.empty(0, np.uint16), np.empty(0), lengths, ids, 0, "t", source)
-    catalogue.open_whole = opened.__getitem__  # 14 GB of tokens that nobody reads would have to be written first
+    catalogue.open_tokens = opened.__getitem__  # 14 GB of tokens that nobody reads would have to be written first
     shards = [(name.split("/")[0], name.split("/")[1], name, None, "digest") for name in opened]
     before, start = peak_bytes(), time.process_time()
     with tempfile.TemporaryDirectory() as out:

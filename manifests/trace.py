@@ -10,8 +10,8 @@ from gristmill.curation import shards
 from gristmill.manifests.counts import RunStopped
 from gristmill.manifests.schema import Loaded
 from gristmill.manifests.why import NotFound, ledger_rows
-from gristmill.tokenizer.encode import TokenFile
-from gristmill.tokenizer.rows import PackedRows, gather, open_rows, open_whole, rows_of
+from gristmill.tokenizer.encode import TokenFile, open_tokens
+from gristmill.tokenizer.rows import PackedRows, gather, open_rows, rows_of
 from gristmill.train.config import PretrainParams, total_steps
 
 SPLITS = ("train", "validation")
@@ -55,7 +55,7 @@ def trace_document(run: Path, document: str, params: PretrainParams | None) -> d
     if row["status"] != "kept":
         raise NotFound(f"document {row['id']} was dropped by {row['stage']}, rule {row['rule']}; see `gristmill why`")
     source, shard = row["source"], f"{row['source']}/{path.stem}.arrow"
-    tokens = open_whole(run / "tokens" / shard)
+    tokens = open_tokens(run / "tokens" / shard)
     number = pc.index(tokens.ids, row["id"]).as_py()
     rows = _rows(run, "train")
     uses = []
@@ -88,7 +88,7 @@ def _row(run: Path, rows: PackedRows, number: int, opened: dict, split: str) -> 
     for s in segments:
         name = (s["source"], s["shard"])
         if name not in opened:
-            opened[name] = open_whole(run / "tokens" / name[1])
+            opened[name] = open_tokens(run / "tokens" / name[1])
     ids = gather(line, opened, rows.seq_length + 1, rows.end_id)[0].tolist()
     about = _about(run, segments, opened)
     return {"row": number, "input_ids": ids, "segments": [s | a for s, a in zip(segments, about, strict=True)]}

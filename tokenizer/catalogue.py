@@ -19,9 +19,8 @@ import xxhash
 from gristmill.curation import columns, shards
 from gristmill.tokenizer.buckets import BucketParams, read_buckets
 from gristmill.tokenizer.draw import SCALE, document_draws
-from gristmill.tokenizer.encode import TokenFile
+from gristmill.tokenizer.encode import TokenFile, open_tokens
 from gristmill.tokenizer.mixture import QUALITY_BUCKET, validation_draws
-from gristmill.tokenizer.rows import open_whole
 
 MAX_PARTS = 2000
 """Parts of a mixture; more are a mistake, such as a column of titles."""
@@ -125,7 +124,7 @@ def catalogue(
         raise ValueError("there are no token shards to pack; run the tokens step first.")
     if twice := [a.name for a, b in pairwise(listed) if a[:2] == b[:2]]:
         raise ValueError(f"token shards named twice in one source: {', '.join(twice)}; give each its own name.")
-    opened = [open_whole(shard.path) for shard in listed]
+    opened = [open_tokens(shard.path) for shard in listed]
     for shard, file in zip(listed, opened, strict=True):
         if (file.tokenizer, file.end_id) != (opened[0].tokenizer, opened[0].end_id):
             raise ValueError(

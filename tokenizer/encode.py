@@ -165,7 +165,9 @@ def open_tokens(path: str | Path) -> TokenFile:
         reader = pa.ipc.open_file(pa.BufferReader(buffer))
         batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
     except pa.ArrowInvalid as error:  # its end, where the places of the batches stand, is not there
-        raise ValueError(f"{path} was cut short or is no Arrow file ({error}); encode its documents again.") from None
+        raise ValueError(
+            f"{path} was cut short or is no Arrow file ({error}); delete its folder in the store and run the tokens step again"
+        ) from None
     metadata = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
     if metadata.get("gristmill.contract") != "tokens" or metadata.get("gristmill.version") != str(TOKENS_VERSION):
         raise ValueError(f"{path} is no token shard of version {TOKENS_VERSION}; encode its documents again.")

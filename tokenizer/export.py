@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from gristmill.tokenizer.encode import TokenFile
-from gristmill.tokenizer.rows import PackedRows, gather, open_rows, open_whole
+from gristmill.tokenizer.encode import TokenFile, open_tokens
+from gristmill.tokenizer.rows import PackedRows, gather, open_rows
 
 BATCH_ROWS = 512
 """Rows in memory at a time."""
@@ -110,7 +110,7 @@ class _Shards(dict):
         self._folder = folder
 
     def __missing__(self, name: tuple[str, str]) -> TokenFile:
-        self[name] = open_whole(self._folder / name[1])
+        self[name] = open_tokens(self._folder / name[1])
         return self[name]
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.tokenizer.encode import TokenFile, open_tokens
+from gristmill.tokenizer.encode import TokenFile
 
 ROWS_VERSION = 2
 """Version of the packed rows' contract."""
@@ -261,17 +261,6 @@ def read_shards(path: str | Path) -> dict[tuple[str, str], PackedShard]:
         (source, shard): PackedShard(documents, digest)
         for source, shard, documents, digest in zip(*(columns[name] for name in SHARDS_SCHEMA.names), strict=True)
     }
-
-
-def open_whole(path: str | Path) -> TokenFile:
-    """A token shard. Raises ValueError that names the file where it is no such file, or only part of one."""
-    try:
-        return open_tokens(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(
-            f"{path} is cut short or damaged ({str(error).splitlines()[0]}); delete its folder in the store and run the "
-            "tokens step again."
-        ) from None
 
 
 def _read(path: Path) -> pa.Table:

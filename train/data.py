@@ -17,13 +17,12 @@ import xxhash
 from litgpt.data import DataModule
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from gristmill.tokenizer.encode import TokenFile
+from gristmill.tokenizer.encode import TokenFile, open_tokens
 from gristmill.tokenizer.rows import (
     FILE_ROWS,
     PackedShard,
     RowColumns,
     fill,
-    open_whole,
     read_shards,
     row_columns,
     segment_numbers,
@@ -159,7 +158,7 @@ class _TokenShards(dict):
 
     def __missing__(self, name: tuple[str, str]) -> TokenFile:
         path = self._folder / name[1]
-        opened = open_whole(path)
+        opened = open_tokens(path)
         known = self.packed[name].documents
         if opened.tokenizer != self._tokenizer or len(opened.lengths) != known:
             what = (

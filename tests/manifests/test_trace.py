@@ -59,7 +59,7 @@ def test_a_step_has_its_global_batch_and_a_document_its_steps(finished):
     params = loaded.manifest.pretrain
     rows = len(trace_step(run, 1, params)["rows"])
     assert rows == 8
-    # 30 steps of 8 rows go around 93 rows two and a half times.
+    # 30 steps of 8 rows go around 94 rows two and a half times.
     seen: dict[str, set[int]] = {}
     for step in range(1, 31):
         for row in trace_step(run, step, params)["rows"]:
@@ -86,7 +86,7 @@ def test_a_documents_uses_cover_its_tokens(finished):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"row": 93}, "there is no row 93; train has rows 0 to 92"),
+        ({"row": 94}, "there is no row 94; train has rows 0 to 93"),
         ({"row": -1}, "there is no row -1"),
         ({"step": 0}, "there is no step 0; the training has steps 1 to 30"),
         ({"step": 31}, "steps 1 to 30"),
@@ -132,7 +132,7 @@ def test_the_export_command_writes_what_it_says(finished, tmp_path):
     options = ("--store", run.parent.parent / "store", "--runs", run.parent)
     done = command("export", "tokens", loaded.path, "--format", "olmo", "--out", tmp_path / "o", "--json", *options)
     about = json.loads(done.stdout)
-    assert (about["rows"], about["files"]) == (93, {"train.npy": 93 * 65 * 2})
+    assert (about["rows"], about["files"]) == (94, {"train.npy": 94 * 65 * 2})
     again = command("export", "tokens", loaded.path, "--format", "olmo", "--out", tmp_path / "o", *options)
     assert again.returncode == 1
     assert "is there already" in again.stderr

@@ -96,7 +96,7 @@ def test_a_shard_that_was_cut_short_is_named(encoded, tmp_path, share):
     whole = encoded[1].read_bytes()
     short = tmp_path / "short.arrow"
     short.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match=r"short\.arrow .*cut short.*encode its documents again"):
+    with pytest.raises(ValueError, match=r"short\.arrow .*cut short.*run the tokens step again"):
         open_tokens(short)
 
 

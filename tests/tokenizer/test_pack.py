@@ -229,5 +229,7 @@ def test_a_document_of_millions_of_tokens_is_packed_like_any_other(token_shard, 
 def test_a_token_shard_that_was_cut_short_is_named(token_shard, tmp_path):
     path = token_shard("s", [9] * 50)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"s.tokens.arrow is cut short or damaged .* run the tokens step again"):
+    with pytest.raises(
+        ValueError, match=r"s.tokens.arrow was cut short or is no Arrow file .* run the tokens step again"
+    ):
         pack([("s", "s", path)], PackParams(7), MixtureParams(), None, {}, 5, tmp_path)

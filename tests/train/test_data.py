@@ -11,6 +11,7 @@ import torch
 
 from gristmill.tokenizer import bpe
 from gristmill.tokenizer.encode import open_tokens
+from gristmill.tokenizer.training import TokenizerParams, train
 from gristmill.train import data
 from gristmill.train.data import IGNORED, NO_SOURCE, PackedRows, PackedRowsLoader, Rows
 from tests.train.conftest import SEQ_LENGTH, make_run
@@ -236,7 +237,7 @@ def test_a_token_shard_that_was_cut_short_is_named(run_folder, tmp_path):
         path.write_bytes(path.read_bytes()[:-100])
 
     other = damaged(run_folder, tmp_path / "run", change)
-    with pytest.raises(ValueError, match=r"tokens/books/.*arrow is cut short or damaged"):
+    with pytest.raises(ValueError, match=r"tokens/books/.*arrow was cut short or is no Arrow file"):
         other.gather(0, len(other))
 
 
@@ -256,11 +257,11 @@ def test_a_token_shard_of_other_documents_is_refused(run_folder, tmp_path):
 def test_another_tokenizer_than_the_tokens_were_made_with_is_refused(run_folder, tmp_path):
     def change(folder):
         bpe.save(
-            bpe.train(["other words in another tokenizer"] * 9, bpe.TokenizerParams(vocab_size=300)),
+            train(["other words in another tokenizer"] * 9, TokenizerParams(vocab_size=300)),
             folder / "tokenizer",
         )
 
-    with pytest.raises(ValueError, match="made by another tokenizer than the one in"):
+    with pytest.raises(ValueError, match="was encoded with another tokenizer"):
         damaged(run_folder, tmp_path / "run", change)
 
 

@@ -88,4 +88,4 @@ def test_hostile_lines_end_soon(line):
     began = time.process_time()
     without_signature([line] * 50, "Bo Berg")
     without_signature(["_" * 30, line, "x"] * 5000, "Bo Berg")
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20  # hours, if a pattern went back and forth
