@@ -96,8 +96,9 @@ def numbers(counts: Mapping[str, object]) -> str:
         parts.append(f"{counts['padding']:.2%} padding, {cut:,} documents cut, {cropped:,} tokens cropped")
     for name, n in dict(counts.get("with_score", {})).items():
         parts.append(f"{name} of {n:,} in {n + counts['without_score'][name]:,} texts")
-    if cut := counts.get("cut"):
-        parts.append("cut by " + ", ".join(f"{rule} {n:,}" for rule, n in cut.items()))
+    by_rule = counts.get("cut")  # of `pack`, a number of documents
+    if isinstance(by_rule, Mapping) and by_rule:
+        parts.append("cut by " + ", ".join(f"{rule} {n:,}" for rule, n in by_rule.items()))
     dropped = counts.get("dropped")
     if isinstance(dropped, Mapping) and dropped:
         top = sorted(dropped.items(), key=lambda item: -item[1])[:3]
