@@ -10,6 +10,9 @@ PEERS := .venv-peers
 CACHE := .cache
 SAMPLE := $(CACHE)/sample
 
+# Tests and benchmarks start hundreds of processes: each would compile every module anew, 0.8 s a time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow lint golden shards tokenizer tokens pack pretrain report clean bench bench-extract bench-sources bench-langid bench-decontaminate \
   bench-features bench-dedup bench-dedup-scale bench-tokens
 

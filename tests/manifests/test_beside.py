@@ -23,6 +23,7 @@ def run(folder) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 def test_lists_of_ones_own_block_addresses_and_a_changed_list_is_asked_again(tmp_path):
     urls = ["https://good-example.org/a", "https://bad-example.org/b", "https://www.other-example.org/casino-royale"]
     lines = "".join(json.dumps({"text": f"{WORDS} {url}", "url": url}) + "\n" for url in urls)
@@ -60,6 +61,7 @@ def test_lists_that_cannot_be_used_are_explained(tmp_path, extra, said):
     assert "m.yaml:" in checked.stderr
 
 
+@pytest.mark.slow
 def test_changed_comments_beside_a_table_of_posts_are_read_again(tmp_path):
     post = '<row Id="1" PostTypeId="1" Score="3" Title="On mills" Body="&lt;p&gt;How do mills grind their grain?&lt;/p&gt;" />'
     comment = '<row Id="9" PostId="1" Score="1" Text="{}" />'
@@ -78,6 +80,7 @@ def test_changed_comments_beside_a_table_of_posts_are_read_again(tmp_path):
             assert words in file.read_all()["text"][0].as_py()
 
 
+@pytest.mark.slow
 def test_a_file_of_a_list_that_is_gone_is_a_counted_failure_and_the_others_are_read(tmp_path):
     (tmp_path / "list").write_text("a.jsonl\ngone.jsonl\n")
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": WORDS, "url": "https://good-example.org"}) + "\n")

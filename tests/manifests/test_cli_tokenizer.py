@@ -134,6 +134,7 @@ def test_a_runs_tokenizer_is_measured_on_what_its_sample_left_out_and_reported(t
     assert "Bytes per token by vocabulary size" in page
 
 
+@pytest.mark.slow
 def test_the_commands_speak_to_programs_and_say_what_is_missing(files, tmp_path):
     def gristmill(*words):
         command = [sys.executable, "-m", "gristmill.manifests.cli", "tokenizer", *map(str, words)]

@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+import pytest
+
 from gristmill.manifests import schema
 from tests.conftest import PROJECT
 from tests.manifests.test_increments_page import plain
@@ -12,6 +14,7 @@ from tests.manifests.test_schema import GOOD, load
 PAGE = (PROJECT / "docs/dedup.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_worked_example_prints_what_the_page_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")

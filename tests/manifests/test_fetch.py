@@ -183,6 +183,7 @@ def test_a_run_reads_what_was_fetched_and_asks_no_server(server, tmp_path):
     assert list((tmp_path / "runs" / "m" / "shards").rglob("*.arrow"))
 
 
+@pytest.mark.slow
 def test_a_run_without_fetch_reads_the_same_documents(server, tmp_path):
     for name in ("fetched", "streamed"):
         (tmp_path / name).mkdir()
@@ -243,6 +244,7 @@ def words_of_a_tokenizer() -> bytes:
     return Tokenizer(models.BPE(vocab={"<|endoftext|>": 0, "t": 1}, merges=[])).to_str().encode()
 
 
+@pytest.mark.slow
 def test_after_a_fetch_no_server_is_needed_for_anything_that_the_manifest_names(tmp_path):
     with rough_server() as server:
         file = manifest(tmp_path, server, f"    checksums: {server.url}/sums\n")
@@ -280,6 +282,7 @@ def test_after_a_fetch_no_server_is_needed_for_anything_that_the_manifest_names(
     assert shard.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_list_that_changed_is_read_anew_by_the_next_fetch(server, tmp_path):
     file = manifest(tmp_path, server)
     gristmill(tmp_path, "fetch", str(file))
@@ -288,6 +291,7 @@ def test_a_list_that_changed_is_read_anew_by_the_next_fetch(server, tmp_path):
     assert [f["url"].removeprefix(server.url) for f in said["files"]] == ["/data/b.jsonl", "/list/paths"]
 
 
+@pytest.mark.slow
 def test_files_that_a_list_of_checksums_leaves_out_are_named(server, tmp_path):
     file = manifest(tmp_path, server, "    checksums: sums\n")
     content = server.files["/data/a.jsonl"].content

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.conftest import PROJECT
 from tests.manifests.test_index import told
 
@@ -11,6 +13,7 @@ def plain(line: str) -> str:
     return re.sub(r"[\d.]+ s |[│\s]+", " ", line).strip().replace("  ", " ")
 
 
+@pytest.mark.slow
 def test_the_worked_example_prints_what_the_page_shows(tmp_path, monkeypatch):
     page = (PROJECT / "docs/increments.md").read_text()
     monkeypatch.chdir(tmp_path)

@@ -143,11 +143,13 @@ def test_three_increments_in_any_order_are_one_batch(tmp_path_factory, whose, so
     check_increments(tmp_path_factory.mktemp("increments"), whose, sources, order, rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["", "quality: num_words"])
 def test_the_newest_increment_first_is_one_batch(tmp_path, rule):
     check_increments(tmp_path, [0, 1, 2, 0, 1, 2], ["web", "news", "web", "web", "news", "news"], [2, 1, 0], rule)
 
 
+@pytest.mark.slow
 def test_documents_of_earlier_manifests_go_and_return_and_everybody_is_told(tmp_path):
     newest, middle, oldest = three(tmp_path)
     assert go(oldest).warnings == []
@@ -183,6 +185,7 @@ def test_documents_of_earlier_manifests_go_and_return_and_everybody_is_told(tmp_
     assert "dedup: compared with the run before, 0 documents go, 1 returns; runs/m3/changes.parquet" in shown
 
 
+@pytest.mark.slow
 def test_a_manifest_without_an_index_that_grows_says_what_went_and_returned(tmp_path):
     write_jsonl(tmp_path / "c/x.jsonl", [OLDEST, document(9)])
     manifest = write(tmp_path, "grown", {"c": ["c/*.jsonl"]}, "url: false")
@@ -225,6 +228,7 @@ def test_an_increment_reads_only_texts_of_pairs_that_nobody_compared(tmp_path, s
     assert after.items() <= before.items()
 
 
+@pytest.mark.slow
 def test_files_that_go_from_a_manifest_leave_the_index_and_what_they_removed_returns(tmp_path):
     newest, middle, _ = three(tmp_path)
     go(newest)
@@ -237,6 +241,7 @@ def test_files_that_go_from_a_manifest_leave_the_index_and_what_they_removed_ret
     assert len(kept(middle)) == 2
 
 
+@pytest.mark.slow
 def test_only_its_own_run_writes_a_manifest_verdicts(tmp_path):
     newest, middle, _ = three(tmp_path)
     go(middle, "shards")
@@ -420,6 +425,7 @@ def test_an_index_in_a_place_that_cannot_be_one(tmp_path):
             go(write(tmp_path, "m", {"a": ["a/*.jsonl"]}, dedup))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [pytest.param(1_000, marks=pytest.mark.slow), 5_000])
 def test_a_full_disk_is_a_clear_error_and_harms_nothing_that_was_there(tmp_path, room):
     """Files that cannot grow beyond some bytes stand for the disk: in `extract`, then in `measure`."""
@@ -484,6 +490,7 @@ while True:
     go(newest)
 
 
+@pytest.mark.slow
 def test_runs_at_the_same_time_are_all_in_the_index(tmp_path):
     manifests = three(tmp_path)[:2]
     code = "from gristmill.manifests.cli import main; main()"

@@ -75,6 +75,7 @@ def test_the_reader_on_the_page_reads_fables(folder):
     assert record["counts"]["not_documents"] == {"comment": 1}
 
 
+@pytest.mark.slow
 def test_two_workers_find_the_module_too(folder):
     (folder / "more").mkdir()
     for number in range(3):

@@ -281,6 +281,7 @@ def test_only_what_depends_on_a_changed_score_file_runs_again(scored):
     assert plans(manifest, root)["score_index"] == ("reuse", "")
 
 
+@pytest.mark.slow
 def test_one_worker_and_four_give_the_same_bytes_from_many_units(scored, monkeypatch):
     manifest, root, _ = scored
     monkeypatch.setattr(units, "SMALL_BYTES", 0)  # every file its own unit

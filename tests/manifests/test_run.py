@@ -152,6 +152,7 @@ def test_one_worker_and_four_give_the_same_bytes(finished, tmp_path):
     assert contents(tmp_path) == contents(root)
 
 
+@pytest.mark.slow
 def test_many_units_give_the_same_bytes_on_one_worker_and_on_four(manifest, tmp_path, monkeypatch):
     monkeypatch.setattr(units, "SMALL_BYTES", 0)  # every file its own unit
     for number in range(8):

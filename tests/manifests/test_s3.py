@@ -66,6 +66,7 @@ def test_a_half_fetched_object_goes_on_where_it_was(bucket, tmp_path):
     assert events[0] == (url, "progress", 1000)
 
 
+@pytest.mark.slow
 def test_a_run_reads_fetched_objects(bucket, tmp_path):
     sources = {"s": {"kind": "text", "paths": [f"{bucket}/data/*.jsonl"]}}
     (tmp_path / "m.yaml").write_text(

@@ -123,10 +123,20 @@ CHANGES = [
     ["letters.filters.text.min_words=60", "letters.skip=[dedup]"],
     ["notes.filters=[fineweb2]"],
 ]
+QUICK = {(1, True), (5, False), (9, False), (15, True)}
 
 
-@pytest.mark.parametrize("dedup", [False, True])
-@pytest.mark.parametrize("settings", CHANGES, ids=lambda s: s[0])
+@pytest.mark.parametrize(
+    ("settings", "dedup"),
+    # Each is a whole run: one kind of change of each sort is enough between two commits.
+    [
+        pytest.param(
+            settings, dedup, marks=[] if (n, dedup) in QUICK else [pytest.mark.slow], id=f"{settings[0]}-{dedup}"
+        )
+        for n, settings in enumerate(CHANGES)
+        for dedup in (False, True)
+    ],
+)
 def test_the_answer_is_that_of_a_run(finished, tmp_path, settings, dedup):
     manifest, root = finished
     found = ask(finished, *settings, dedup=dedup)

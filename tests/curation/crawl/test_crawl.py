@@ -82,6 +82,7 @@ TEXT = (PROSE * 4).strip()
 # Real archives
 
 
+@pytest.mark.slow
 def test_all_824_pages_of_the_evaluation_archives_have_a_row(samples):
     articles = outcomes(samples / "crawl" / "scrapinghub-articles.warc.gz")
     assert counted(articles) == {"document": 64, "warc_warcinfo": 1}
