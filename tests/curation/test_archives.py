@@ -121,6 +121,7 @@ def zipped(entries: dict[str, bytes]) -> io.BytesIO:
     return io.BytesIO(file.getvalue())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [tar, zipped, lambda entries: tar(entries, "w:xz")], ids=["tar.gz", "zip", "tar.xz"])
 def test_a_bomb_is_cut_off_after_its_budget_and_what_came_before_stays(pack):
     bomb = pack({"first.txt": b"kept", **{f"{i}.txt": bytes(8 * 2**20) for i in range(20)}})

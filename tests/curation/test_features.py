@@ -252,6 +252,7 @@ def test_text_that_is_cut_away_entirely_leaves_nothing():
         assert without(text, measure(pa.array([text])).cuts.to_pylist()[0]) == ""
 
 
+@pytest.mark.slow
 @given(st.lists(TEXT, min_size=1, max_size=4))
 @settings(max_examples=80, deadline=None)
 def test_cuts_are_ordered_spans_inside_the_text_and_cutting_twice_cuts_no_lines(texts):

@@ -195,6 +195,7 @@ def test_masking_twice_is_masking_once_and_spans_are_disjoint(text):
     assert masked(masked(text)) == masked(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

@@ -110,6 +110,7 @@ def test_stretches_weigh_by_what_a_share_is_of(feature, value):
     assert row(limited([text], 27))[feature] == pytest.approx(value)
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(4, 400))
 @settings(max_examples=100, deadline=None)
 def test_what_adds_up_and_the_cuts_are_those_of_the_whole_text(text, limit):

@@ -94,6 +94,7 @@ def test_a_file_of_a_list_that_is_gone_is_a_counted_failure_and_the_others_are_r
     assert verdicts(tmp_path) == {"https://good-example.org": None}
 
 
+@pytest.mark.slow
 def test_a_file_name_that_is_not_utf8_and_a_broken_link_are_named(tmp_path):
     (tmp_path / "m.yaml").write_text("sources:\n  s: {kind: text, paths: ['data/*']}\n")
     (tmp_path / "data").mkdir()
@@ -107,6 +108,7 @@ def test_a_file_name_that_is_not_utf8_and_a_broken_link_are_named(tmp_path):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_reason_that_is_no_proper_unicode_costs_no_neighbour(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"body": "x", "a\\ud800": 1}\n')
     (tmp_path / "good.jsonl").write_text(json.dumps({"text": WORDS, "url": "https://good-example.org"}) + "\n")

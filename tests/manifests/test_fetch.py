@@ -170,6 +170,7 @@ def gristmill(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_run_reads_what_was_fetched_and_asks_no_server(server, tmp_path):
     file = manifest(tmp_path, server)
     fetched = gristmill(tmp_path, "fetch", str(file))
@@ -198,6 +199,7 @@ def test_a_run_without_fetch_reads_the_same_documents(server, tmp_path):
     assert one == two
 
 
+@pytest.mark.slow
 def test_failures_are_named_the_rest_is_fetched_and_the_exit_code_says_so(server, tmp_path):
     file = manifest(tmp_path, server)
     server.add("/list/paths", b"data/a.jsonl\ndata/gone.jsonl\n")
@@ -212,6 +214,7 @@ def test_failures_are_named_the_rest_is_fetched_and_the_exit_code_says_so(server
     assert "Traceback" not in fetched.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_checksum_list_is_named_with_its_line(server, tmp_path):
     file = manifest(tmp_path, server, "    checksums: sums\n")
     (tmp_path / "sums").write_text(f"{'0' * 64}  data/a.jsonl\n")

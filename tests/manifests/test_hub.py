@@ -209,6 +209,7 @@ curate: {languages: null}
 """
 
 
+@pytest.mark.slow
 def test_a_run_reads_a_data_set_and_filters_by_its_scores(server, tmp_path):
     texts = [corpus.document(n) for n in range(40)]
     scores = [n % 5 for n in range(40)]

@@ -205,6 +205,7 @@ def test_a_manifest_without_an_index_that_grows_says_what_went_and_returned(tmp_
     assert changes.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_an_increment_reads_only_texts_of_pairs_that_nobody_compared(tmp_path, shared):
     first = [document(1), edited(document(1), 10, 40), document(2), edited(document(2), 10, 40), document(3)]
@@ -255,6 +256,7 @@ def test_only_its_own_run_writes_a_manifest_verdicts(tmp_path):
     assert "other documents of m1 in the index" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_same_files_in_two_manifests_are_kept_once_and_always_in_the_same(tmp_path, order):
     write_jsonl(tmp_path / "web/a.jsonl", [document(1), document(2)])
@@ -336,6 +338,7 @@ def test_a_damaged_index_is_an_error_with_the_files_name(tmp_path, name, content
     assert str(tmp_path / "shared") in str(found.value)
 
 
+@pytest.mark.slow
 def test_a_file_of_the_store_that_is_gone_is_named_with_what_brings_it_back(tmp_path):
     newest, middle, _ = three(tmp_path)
     go(newest, "filter")
@@ -380,6 +383,7 @@ def test_an_index_and_its_store_can_be_moved_together(tmp_path):
     assert len(kept(tmp_path / "there/m2.yaml")) == 1
 
 
+@pytest.mark.slow
 def test_manifests_are_added_shown_and_removed_by_hand(tmp_path):
     newest, middle, oldest = three(tmp_path, "url: false")
     folder = tmp_path / "shared"

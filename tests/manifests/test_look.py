@@ -84,6 +84,7 @@ def test_a_kind_of_personal_data_that_no_document_has_is_known_if_it_is_masked(f
         look(finished, "language.keep")  # no language is asked there
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_and_json_for_programs(finished):
     manifest, root = finished
     where = ["--store", root / "store", "--runs", root / "runs", "--dropped-by", "gopher.min_words", "-n", 2]

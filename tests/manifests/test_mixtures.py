@@ -30,6 +30,7 @@ def manifest(tmp_path_factory):
     return corpus.make(root / "data"), root
 
 
+@pytest.mark.slow
 def test_a_changed_weight_packs_again_and_encodes_nothing(manifest):
     path, root = manifest
     with_mixture(path, "{tokens: 6000, validation: 0.1, weights: {news: 0.5, letters: 0.5}}")

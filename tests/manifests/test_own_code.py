@@ -101,6 +101,7 @@ def test_a_change_in_the_code_or_in_what_it_imports_runs_the_filter_again_and_no
     assert {row["rule"] for row in ledger(folder, "rules")} == {"custom.exclamations"}
 
 
+@pytest.mark.slow
 def test_a_document_that_a_rule_fails_on_is_a_drop_that_names_the_line(folder):
     (folder / "my_rules.py").write_text(
         "def helper(text):\n    return 1 / (len(text) - 11)\n\ndef exclamations(text):\n    return helper(text)\n"

@@ -392,6 +392,7 @@ def test_any_number_on_record_can_divide_a_source(tmp_path, by):
     assert len(found) == 31
 
 
+@pytest.mark.slow
 def test_buckets_by_an_address_ask_the_lists_of_their_source(tmp_path):
     manifest = corpus.make(tmp_path / "data")
     path = manifest.parent / "letters/c.jsonl"

@@ -257,6 +257,7 @@ def test_texts_that_changed_after_the_ledger_was_written_are_not_taken_for_those
     assert "have changed since the ledger was written" in why(root, "http://web.org/near")[0]["duplicate"]["lost"]
 
 
+@pytest.mark.slow
 def test_with_an_index_the_kept_document_may_be_another_manifests(tmp_path):
     shared = tmp_path / "shared"
     for name, text in (("first", WHOLE), ("second", edited(WHOLE, 30, 200))):

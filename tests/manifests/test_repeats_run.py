@@ -135,6 +135,7 @@ def test_workers_units_partitions_and_the_order_of_files_change_no_byte(finished
         assert sorted(texts_of(tmp_path / "1", source)) == sorted(texts_of(root, source))
 
 
+@pytest.mark.slow
 def test_a_changed_threshold_runs_what_it_shapes_and_says_so(tmp_path):
     manifest = make(tmp_path / "data")
     go(manifest, tmp_path, until="shards")

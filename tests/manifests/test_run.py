@@ -199,6 +199,7 @@ def test_touching_a_weight_re_runs_nothing_before_pack(manifest, tmp_path):
     assert [step for step, todo in go(manifest, tmp_path).ran.items() if todo] == ["pack"]
 
 
+@pytest.mark.slow
 def test_a_changed_threshold_says_so_and_stops_where_nothing_changes(manifest, tmp_path):
     go(manifest, tmp_path)
     manifest.write_text(manifest.read_text().replace("min_words: 50", "min_words: 40"))
@@ -259,6 +260,7 @@ def test_two_files_with_the_same_bytes_are_two_documents(manifest, tmp_path):
     assert sorted(row["status"] for row in copies) == ["dropped", "kept"]
 
 
+@pytest.mark.slow
 def test_packed_rows_do_not_outlive_the_tokens_that_they_point_to(manifest, tmp_path):
     go(manifest, tmp_path)
     manifest.write_text(manifest.read_text().replace("min_words: 50", "min_words: 145"))
@@ -376,6 +378,7 @@ def test_a_missing_path_names_its_line(manifest, tmp_path):
         go(manifest, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_line_speaks_to_people_and_to_programs(finished, tmp_path):
     manifest, root = finished
     places = ("--store", root / "store", "--runs", root / "runs")
@@ -407,6 +410,7 @@ def test_the_lock_file_is_sorted_and_says_what_was_run(finished):
     assert lock["extract"]["counts"]["documents"] == 73
 
 
+@pytest.mark.slow
 def test_a_source_whose_server_fails_once_is_read_the_next_time(manifest, tmp_path, monkeypatch):
     """A failure of the moment is no property of the content: it is named, not stored."""
     real = extract.opened
@@ -494,6 +498,7 @@ def test_a_scope_compares_within_a_folder_only(manifest, tmp_path):
     assert "dedup.exact" not in rules  # the only two copies are in news/ and in letters/
 
 
+@pytest.mark.slow
 def test_of_the_versions_of_a_page_one_stays_and_the_others_say_which(manifest, tmp_path):
     pages = {
         "news/d.jsonl": "https://www.farm.org/rye/?utm_source=mail",

@@ -127,6 +127,7 @@ def test_the_command_prints_json_and_nothing_else(finished):
     assert "there is no row 2000" in failed.stderr
 
 
+@pytest.mark.slow
 def test_the_export_command_writes_what_it_says(finished, tmp_path):
     loaded, run = finished
     options = ("--store", run.parent.parent / "store", "--runs", run.parent)

@@ -314,6 +314,7 @@ def test_a_run_that_has_not_come_so_far_is_told_what_to_run(tmp_path):
     assert any("--until tokens" in note for note in found["notes"])
 
 
+@pytest.mark.slow
 def test_the_command_shows_tables_and_examples_to_people_and_json_to_programs(finished):
     manifest, root = finished
     where = ["--store", root / "store", "--runs", root / "runs", "--set", "web.pages.filters.gopher.min_words=30"]

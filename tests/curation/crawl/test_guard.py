@@ -100,6 +100,7 @@ def test_each_page_has_the_whole_of_the_limits():
     assert outcomes(*[f"take {200 * 2**20}"] * 4, max_seconds=10) == [200 * 2**20] * 4
 
 
+@pytest.mark.slow
 def test_what_becomes_of_a_page_does_not_depend_on_the_memory_that_others_left():
     left, twice_as_much = f"leave {150 * 2**20}", f"take_left {150 * 2**20}"
     refused = Fault("page_out_of_memory", 256.0)
@@ -246,6 +247,7 @@ def records(*bodies: bytes, **limits):
     return list(read(io.BytesIO(warc(*bodies)), "a.warc", ReadOptions(params=CrawlParams(**limits))))
 
 
+@pytest.mark.slow
 def test_a_page_of_attributes_that_keeps_the_parser_busy_is_cut_off():
     pages = [paragraph(i) for i in range(20)]
     without = records(*pages, max_page_seconds=0.5)
@@ -261,6 +263,7 @@ def test_a_page_of_a_million_elements_is_cut_off_by_its_memory():
     assert found == [Fault("page_out_of_memory", 64.0)]
 
 
+@pytest.mark.slow
 def test_the_stage_keeps_a_row_of_the_page_and_gives_the_same_bytes_again(tmp_path):
     path = tmp_path / "a.warc"
     path.write_bytes(warc(paragraph(1), ATTRIBUTES * 40, paragraph(2)))

@@ -89,6 +89,7 @@ def test_body_that_was_decoded_already_is_whole(encoding):
     assert decoded(HTML, {"content-encoding": encoding}, LIMIT) == (HTML, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", PACKERS)
 def test_bombs_stop_near_the_limit(encoding):
     found, broken = decoded(PACKERS[encoding](bytes(200 * LIMIT)), {"content-encoding": encoding}, LIMIT)

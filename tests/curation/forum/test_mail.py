@@ -300,6 +300,7 @@ def test_any_charset_is_survived(charset):
     assert found.text.endswith(" ok")
 
 
+@pytest.mark.slow
 def test_a_truncated_archive_gives_what_it_had_then_says_so():
     data = gzip.compress("".join(message(f"m{n}", f"S{n}", f"{n * 7919} " * 100) for n in range(9000)).encode())
     stream = io.BytesIO(data[: len(data) * 3 // 4])

@@ -231,6 +231,7 @@ def seconds(wikitext, attempts=1):
     return min(taken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time_grows_with_the_length_and_not_with_the_nesting(name):
     """Four times the text takes about four times the time, sixteen if it were quadratic; little time is not compared."""
