@@ -88,7 +88,7 @@ def parsed() -> argparse.Namespace:
 def labelled(path: Path) -> Iterator[Labelled]:
     """The pages of NAME.warc.gz that NAME.groundtruth.jsonl knows by their address, in the archive's order."""
     with path.open(encoding="utf-8") as file:
-        truths = {truth["url"]: truth for truth in map(json.loads, file)}
+        truths = {truth["url"].strip(): truth for truth in map(json.loads, file)}
     archive = next(
         (p for s in (".warc.gz", ".warc") if (p := Path(str(path).replace(".groundtruth.jsonl", s))).exists()), None
     )

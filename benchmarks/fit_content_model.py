@@ -162,7 +162,7 @@ def read(folder: Path) -> list[Page]:
             truth_file = warc.with_name(warc.name.removesuffix(".warc.gz") + ".groundtruth.jsonl")
             truth = {}
             if truth_file.exists():
-                truth = {record["url"]: record for record in map(json.loads, truth_file.open())}
+                truth = {record["url"].strip(): record for record in map(json.loads, truth_file.open())}
             silver = pool.map(trafilatura_text, found.values(), [False] * len(found), chunksize=8)
             for (url, html), text in zip(found.items(), silver, strict=True):
                 pages.append(labelled(url, html, truth.get(url), text))
