@@ -13,6 +13,14 @@ from gristmill.curation.feature_table import AFTER_CUTS
 from gristmill.curation.peer_presets import NGRAMS, PEER_PRESETS, rules
 from gristmill.curation.rules import Rule, Ruleset
 
+_TRAINING_ROBOTS = ("applebot-extended", "ccbot", "claudebot", "google-extended", "gptbot")
+"""Robots that gather text for training; of these a page may also ask not to be indexed, which means the same."""
+
+NO_TRAINING = (
+    *("noai", "noml", "tdm-reservation"),
+    *(f"{robot}:{word}" for robot in _TRAINING_ROBOTS for word in ("noai", "noindex", "noml", "none")),
+)
+
 _GOPHER_REPETITION = rules(
     "gopher",
     ("dup_para_frac", "dup_para_frac", "<=", 0.30),
@@ -156,9 +164,7 @@ PRESETS: Mapping[str, Ruleset] = {
         )
     ),
     # Pages whose owner does not want a model trained on their text. noindex speaks of search, noimageai of pictures.
-    "opt_outs": Ruleset(
-        rules("opt_outs", ("training", "meta.opt_outs", "not in", ("noai", "noml", "tdm-reservation")))
-    ),
+    "opt_outs": Ruleset(rules("opt_outs", ("training", "meta.opt_outs", "not in", NO_TRAINING))),
     # Somebody else's clean data: only what no curator meant to keep.
     "text": Ruleset(_only(_GOPHER, "text", dup_line_char_frac=0.50, dup_10_gram=0.50, min_words=1)),
     **PEER_PRESETS,

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from gristmill.curation import columns
+from gristmill.curation.crawl.optouts import in_page
 from gristmill.curation.features import measure
-from gristmill.curation.filters import judge, ruleset
+from gristmill.curation.filters import PRESETS, judge, ruleset
 
 
 def verdicts(rule: dict, rows: list[dict]) -> list[dict]:
@@ -45,6 +46,23 @@ def keeps(feature: str, op: str, threshold: object, value: object, **rule) -> bo
 def test_what_meta_holds_is_compared_as_its_threshold_is_written(op, threshold, kept, dropped):
     assert [v for v in kept if not keeps("meta.x", op, threshold, v)] == []
     assert [v for v in dropped if keeps("meta.x", op, threshold, v)] == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "stays"),
+    [
+        ('<meta name="CCBot" content="noai">', False),
+        ('<meta name="GPTBot" content="noindex">', False),
+        ('<meta name="robots" content="noml">', False),
+        ('<meta name="robots" content="noindex, noimageai">', True),  # speaks of search, and of pictures
+        ('<meta name="Googlebot" content="noindex">', True),
+        ("", True),
+    ],
+)
+def test_pages_that_ask_not_to_be_trained_on_go(tag, stays):
+    (rule,) = PRESETS["opt_outs"].rules
+    asked = sorted(in_page(f"<html><head>{tag}</head></html>"))
+    assert keeps(rule.feature, rule.op, rule.threshold, asked) == stays
 
 
 def test_a_path_leads_into_mappings_and_keys_may_have_dots():

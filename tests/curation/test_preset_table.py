@@ -22,4 +22,6 @@ def test_every_preset_has_a_source_and_every_rule_a_row():
 def test_the_threshold_of_the_first_rule_of_gopher_is_shown_with_its_comparison():
     assert "| `gopher.min_words` | `num_words` | >= 50 |" in PAGE
     assert "| `fineweb2.min_line_punct` | `line_punct_frac` | >= 0.12; by language: `line_punct` |" in PAGE
-    assert "| `opt_outs.training` | `meta.opt_outs` | not in [noai, noml, tdm-reservation] |" in PAGE
+    assert (
+        "| `opt_outs.training` | `meta.opt_outs` | not in [noai, noml, tdm-reservation, applebot-extended:noai," in PAGE
+    )
