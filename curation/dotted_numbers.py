@@ -12,10 +12,14 @@ from collections.abc import Iterator, Sequence
 _NUMBERED = re.compile(
     r"(?:\b(?:version|ver|v|release|rel|build|firmware|revision|rev|update|patch|section|sect|sec|chapter|ch|clause"
     r"|paragraph|para|article|annex|appendix|figure|fig|table|rule|part|step|item|subsection|rfc|iso|oid|ec)s?\.?|§)"
-    r"[\s:=#\"'(\[_-]*\Z|[=<>~!]=\s*\Z|[~^]\Z|\bv\d{1,3}(?:\.\d{1,3}){3}\s?(?:[-–,/]|and|or|to)\s?\Z",
+    r"[\s:=#\"'(\[_-]*\Z|[=<>~!]=\s*\Z|[~^]\Z|\bv\d{1,3}(?:\.\d{1,3}){3}\s?(?:[-–,/]|and|or|to)\s?\Z"
+    r"|\b(?:up|down)grad(?:e|es|ed|ing) (?:from |to )?\Z"
+    r"|\b(?:acrobat|air|android|chrome|chromium|directx|edge|firefox|flash|flash player|illustrator|internet explorer|ios"
+    r"|itunes|java|jdk|jre|macos|mysql|office|openssl|opera|oracle|photoshop|php|quicktime|reader|safari|shockwave"
+    r"|shockwave player|silverlight|skype|thunderbird|tomcat|winamp|windows|wordpress)[ /-]\Z",
     re.IGNORECASE,
 )
-"""What stands before a version or a section."""
+"""What stands before a version or a section: a word for it, or software whose versions have four parts and large ones."""
 
 _BETWEEN = re.compile(r"[ \t]?(?:[,;&/+–—-]|(?:and|or|to|through|until|und|bis|et|y)\b)[ \t]?(?:(?:and|or|to)[ \t])?")
 """What stands between two numbers of a list."""

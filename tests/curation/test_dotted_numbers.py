@@ -27,6 +27,11 @@ masked = masking(*KINDS)
         "[06:39] <anna> 2.0.0.1 on Edgy",
         "OpenSSL 1.0.2.7 release 93.184.216.34",
         "release 93.184.216.34 of 1.0.2.7",
+        "Adobe Flash Player 9.0.124.0 is required.",
+        "Flash Player 11.2.202.233 for Linux",
+        "Photoshop 20.0.71.5 and Chrome/49.0.2.1",
+        "Java 8.0.66.18 was installed",
+        "upgrade from 6.0.88.1 to 6.0.89.2",
     ],
 )
 def test_versions_and_sections_stay(text):
