@@ -108,7 +108,8 @@ def _walked(page: bytes, tags: tuple[np.ndarray, ...], markdown: bool, see_all: 
             before = text[state[kernel.LAST_PIECE] : size].tobytes() if state[kernel.PIECES] else b""
             tex = None if b"$" in before else _image(attrs)
         else:
-            inside = page[end + 1 : inside_end].decode("utf-8", "surrogatepass")
+            behind = end + (page[end : end + 1] == b">")  # a tag without its end stops at the next one
+            inside = page[behind:inside_end].decode("utf-8", "surrogatepass")
             tex = _math(attrs, inside) if stop == kernel.AT_MATH else tex_source(inside)
         if tex is not None:
             said = tex.encode("utf-8", "surrogatepass")

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
@@ -125,6 +125,7 @@ WORDS = st.sampled_from(
 PAGES = st.lists(st.one_of(TAGS, WORDS), max_size=60).map("".join)
 
 
+@example('<script class="math/tex"<!-->', False)
 @settings(max_examples=500)
 @given(PAGES, st.booleans())
 def test_the_compiled_walk_gives_what_a_walk_in_python_gives(html, markdown):
