@@ -14,12 +14,14 @@ _NUMBERED = re.compile(
     r"|paragraph|para|article|annex|appendix|figure|fig|table|rule|part|step|item|subsection|rfc|iso|oid|ec)s?\.?|§)"
     r"[\s:=#\"'(\[_-]*\Z|[=<>~!]=\s*\Z|[~^]\Z|\bv\d{1,3}(?:\.\d{1,3}){3}\s?(?:[-–,/]|and|or|to)\s?\Z"
     r"|\b(?:up|down)grad(?:e|es|ed|ing) (?:from |to )?\Z"
-    r"|\b(?:acrobat|air|android|chrome|chromium|directx|edge|firefox|flash|flash player|illustrator|internet explorer|ios"
-    r"|itunes|java|jdk|jre|macos|mysql|office|openssl|opera|oracle|photoshop|php|quicktime|reader|safari|shockwave"
-    r"|shockwave player|silverlight|skype|thunderbird|tomcat|winamp|windows|wordpress)[ /-]\Z",
+    r"|\b(?:acrobat|acrobat reader|adobe air|adobe reader|chrome|chromium|directx|firefox|flash player|illustrator"
+    r"|internet explorer|itunes|java|jdk|jre|macos|mysql|openssl|photoshop|php|quicktime|shockwave player|silverlight"
+    r"|thunderbird|tomcat|winamp|wordpress)[ /-]\Z",
     re.IGNORECASE,
 )
-"""What stands before a version or a section: a word for it, or software whose versions have four parts and large ones."""
+"""What stands before a version or a section: a word for it, or software whose versions have four parts and large ones.
+
+Only names that mean nothing else: an address may follow "office", "edge" or "windows"."""
 
 _BETWEEN = re.compile(r"[ \t]?(?:[,;&/+–—-]|(?:and|or|to|through|until|und|bis|et|y)\b)[ \t]?(?:(?:and|or|to)[ \t])?")
 """What stands between two numbers of a list."""

@@ -63,6 +63,18 @@ def test_a_small_address_is_masked_where_something_tells_it(text):
     assert masked(text.replace("{}", "24.3.4.5")) == text.replace("{}", "192.0.2.1")
 
 
-@pytest.mark.parametrize("text", ["{}", "see {}", "it was {}, I think", "version 1.2.3.4 on {}", "{} Mill Road"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "see {}",
+        "it was {}, I think",
+        "version 1.2.3.4 on {}",
+        "{} Mill Road",
+        "our office {}",
+        "edge {}",
+        "Windows {}",
+    ],
+)
 def test_a_large_address_needs_no_hint(text):
     assert masked(text.format("93.184.216.34")) == text.format("192.0.2.1")
