@@ -32,6 +32,8 @@ PART_SCHEMA = pa.schema([pa.field("unit", pa.int32(), False), pa.field("member",
 RANGE_LINKS = 1 << 22
 """About so many links make a range of keys: 200 MB while it is worked on."""
 
+FILL_ENTRIES = 1 << 20
+
 PART_DOCUMENTS = 1 << 16
 """A part has at most so many documents, but for a single component that is larger; and at most 1,024 parts are made."""
 
@@ -146,8 +148,7 @@ def component(unit: Unit, out: Path) -> Mapping[str, object]:
     sizes = unit.params["sizes"]
     offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
     scratch = out / ".parent"
-    parent = np.memmap(scratch, np.int64, "w+", shape=max(1, int(offsets[-1])))
-    parent[:] = np.arange(len(parent))
+    parent = numbered(scratch, max(1, int(offsets[-1])))
     links.components(parent, _edges(unit))
     most = max(PART_DOCUMENTS, -(-len(parent) // 1024))
     documents, starts = links.grouped(parent, most)
@@ -162,6 +163,17 @@ def component(unit: Unit, out: Path) -> Mapping[str, object]:
         shards.write_flat(out / f"part-{part:08x}.arrow", table)
     sizes = np.diff(starts)
     return {"tied": len(documents), "parts": len(sizes), "largest_part": int(sizes.max(initial=0))}
+
+
+def numbered(path: Path, count: int) -> np.memmap:
+    """0 to `count` - 1, int64, in a file that is read where it lies.
+
+    It is written and not only mapped: where a mapped hole finds no room on the disk the process dies, without an OSError.
+    """
+    with path.open("wb") as file:
+        for start in range(0, count, FILL_ENTRIES):
+            file.write(np.arange(start, min(start + FILL_ENTRIES, count), dtype=np.int64).data)
+    return np.memmap(path, np.int64, "r+", shape=count)
 
 
 def _edges(unit: Unit) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -162,7 +162,11 @@ def grouped(parent: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """
     from gristmill.curation.dedup import link_kernels
 
-    other = np.flatnonzero(parent != np.arange(len(parent)))
+    others = [np.zeros(0, np.int64)]
+    for start in range(0, len(parent), CHUNK):  # in pieces, for `parent` may be more than memory holds
+        piece = parent[start : start + CHUNK]
+        others.append(start + np.flatnonzero(piece != np.arange(start, start + len(piece))))
+    other = np.concatenate(others)
     linked = np.union1d(parent[other], other)
     roots, component = np.unique(parent[linked], return_inverse=True)
     part_of = link_kernels.packed(np.bincount(component, minlength=len(roots)), most)[component]

@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from gristmill.curation.buckets import BUCKET_KEPT
 from gristmill.curation.dedup import banding, link_kernels, links
 from gristmill.curation.dedup.banding import DuplicateParams
 from gristmill.curation.documents import content_hash
+from gristmill.manifests import dedup_links
+from gristmill.manifests.store import disk_full
 from tests.curation.test_duplicates import NEAR, Corpus, edited, prose
 
 
@@ -180,3 +183,17 @@ def test_bands_that_agree_are_counted():
     others[0, 5] += 1  # band 0
     others[1, [6, 11, 12, 127]] += 1  # band 1 twice, band 2; the last value is in no band
     assert banding.bands_hit(signatures, others, NEAR).tolist() == [20, 19]
+
+
+def test_numbers_that_are_read_in_a_file_have_their_room_on_the_disk(tmp_path, monkeypatch):
+    """A hole that finds none when it is filled through the map ends the process, with no error to be told."""
+    monkeypatch.setattr(dedup_links, "FILL_ENTRIES", 1000)
+    found = dedup_links.numbered(tmp_path / "numbers", 100_500)
+    assert (found == np.arange(100_500)).all()
+    assert (tmp_path / "numbers").stat().st_size == 8 * 100_500
+
+
+def test_a_file_of_numbers_that_finds_no_room_is_an_error_to_be_told(tmp_path):
+    with pytest.raises(OSError, match="No space left") as raised:
+        dedup_links.numbered(Path("/dev/full"), 10_000)
+    assert disk_full(raised.value)
