@@ -2,7 +2,8 @@
 
 IN is JSON lines of {"number": ..., "text": ...}. OUT becomes {"signatures": [processor s, wall s] or null, "whole": [...],
 "kept": [numbers]}. `signatures` is from texts in memory to MinHash signatures of word 5-grams; `whole` reads IN, signs, finds
-and decides, and writes the survivors as JSON lines. Imports and the first texts are not counted; child processes are.
+and decides, and writes the survivors as JSON lines, ours as Arrow. Imports and the first texts are not counted; child
+processes are, with their start, which text-dedup and `gristmill run` are all of.
 
 All use word 5-grams, about 128 permutations and a threshold of 0.8, each by its own usual way.
 """
